@@ -1,0 +1,69 @@
+# Needs only python3 >= 3.11 (with venv) and make.
+PY      ?= python3
+STUDY   ?= demo
+RAW     ?=
+CORES   ?= all
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.ready-$(shell $(PY) -c 'import hashlib; print(hashlib.sha256(open("requirements.lock","rb").read()).hexdigest()[:12])' 2>/dev/null)
+RUN     := $(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) $(if $(RAW),raw_dir=$(RAW))
+DATA    := data/processed/$(STUDY)
+RESULTS := results/$(STUDY)
+
+.DEFAULT_GOAL := run
+.PHONY: run setup test dry-run dag networks panel report clean lock demo-data format help
+
+run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
+	$(RUN)
+	@echo "open $(RESULTS)/report/index.html"
+
+setup: $(STAMP)       ## the environment only
+
+test: setup           ## set up, check style and types, run all tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+dry-run: setup        ## what would run, and why
+	$(RUN) --dry-run
+
+dag: setup            ## the graph of rules as mermaid text
+	@$(RUN) --quiet all --rulegraph mermaid-js
+
+networks: setup       ## ties and measures only
+	$(RUN) networks
+
+panel: setup          ## up to the firm-year panel
+	$(RUN) panel
+
+report: setup         ## the report only, with what it needs
+	$(RUN) report
+
+clean:                ## remove what a study's run made
+	rm -rf $(DATA) $(RESULTS)
+
+lock: setup           ## renew requirements.lock and environment.yml from pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group test -o requirements.lock
+	$(BIN)/python scripts/write_environment.py
+
+format: setup         ## put all code into its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+demo-data: setup      ## simulate the demo study's raw files anew
+	$(BIN)/python scripts/simulate_world.py
+	PYTHONPATH=scripts $(BIN)/python -m tertius.sources.registry_hash config/sources.yaml data/raw
+
+help:                 ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): requirements.lock
+	@$(PY) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"tertius needs Python 3.11, 3.12 or 3.13; {sys.executable} is {v[0]}.{v[1]}. Name another one: make PY=python3.12")'
+	$(PY) -m venv $(VENV)
+	@( $(BIN)/python -m pip install -q uv && $(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock ) \
+	  || { echo "uv is not available: falling back to pip"; $(BIN)/python -m pip install -q --require-hashes -r requirements.lock; }
+	@rm -f $(VENV)/.ready-*
+	@touch $@

@@ -1,0 +1,44 @@
+"""Simulate a world and write its raw records: the demo study, or one of another size or seed."""
+
+import argparse
+import time
+from pathlib import Path
+
+from tertius.simulate import null_world, settings_for, simulate_world, write_world
+
+DEMO_SEED = 20250807
+
+
+def main(*, firms: int, out: str, seed: int, null: bool = False) -> None:
+    """Simulate, write, and print what came out."""
+    started = time.perf_counter()
+    settings = settings_for(firms)
+    world = simulate_world(null_world(settings) if null else settings, seed)
+    paths = write_world(world, out)
+    realised = world.truth["realised"]
+    for key in ("firm_years", "mean_count", "share_zero", "share_isolates", "joint_patents"):
+        print(f"{key:<20} {realised[key]}")
+    print(f"{'regressor':<14}{'undefined':>10}{'mean':>9}{'sd':>9}{'within':>9}{'median':>9}")
+    for name, one in realised["regressors"].items():
+        keys = ("share_undefined", "mean", "sd", "sd_within_firm", "median")
+        print(
+            f"{name:<14}" + "".join(f"{one[key]:>{9 + (k == 0)}.3f}" for k, key in enumerate(keys))
+        )
+    for path in paths:
+        print(f"{path.stat().st_size:>10,d}  {path}")
+    total = sum(path.stat().st_size for path in paths)
+    print(f"{total:>10,d}  bytes in {time.perf_counter() - started:.1f} s")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--firms", type=int, default=1000, help="number of firms (at least 40)")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--seed", type=int, default=DEMO_SEED)
+    parser.add_argument("--null", action="store_true", help="a world with every slope zero")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    given = arguments()
+    main(firms=given.firms, out=str(given.out), seed=given.seed, null=given.null)

@@ -1,0 +1,30 @@
+"""Claims of the two papers: the registry, its checks and its families.
+
+The judgement itself, which needs estimates, is in `tertius.claims.judge`; it is not imported here,
+so that reading the configuration stays quick.
+"""
+
+from __future__ import annotations
+
+from tertius.claims.check import (
+    check_claims,
+    claims_without_spec,
+    load_checked_claims,
+    one_sided_rivals,
+    rivals_apart,
+)
+from tertius.claims.families import claim_families
+from tertius.claims.registry import Claim, ClaimRegistry, ClaimTest, load_claims
+
+__all__ = [
+    "Claim",
+    "ClaimRegistry",
+    "ClaimTest",
+    "check_claims",
+    "claim_families",
+    "claims_without_spec",
+    "load_checked_claims",
+    "load_claims",
+    "one_sided_rivals",
+    "rivals_apart",
+]

@@ -1,0 +1,301 @@
+"""Judge every claim: tests on estimates, families adjusted jointly, one verdict row a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from tertius.claims.families import claim_families
+from tertius.claims.findings import Finding, find
+from tertius.claims.records import card_of, shape_of
+from tertius.claims.registry import Claim, ClaimRegistry, ClaimTest
+from tertius.claims.verdict import (
+    NO_SPEC,
+    Adjusted,
+    Verdict,
+    base_code,
+    not_testable,
+    untested,
+    verdict_of,
+)
+from tertius.estimate import Estimate, NotEstimable
+from tertius.estimate.inference import (
+    benjamini_hochberg,
+    cluster_bootstrap_draws,
+    minimum_detectable_effect,
+    romano_wolf,
+)
+
+Fits = Mapping[str, Estimate | NotEstimable]
+
+VERDICT_SCHEMA: Mapping[str, Any] = {
+    "claim_id": pl.String,
+    "paper": pl.String,
+    "section": pl.String,
+    "shape": pl.String,
+    "verdict": pl.String,
+    "reason_code": pl.String,
+    "reason": pl.String,
+    "model": pl.String,
+    "quantity": pl.String,
+    "n_obs": pl.Int64,
+    "n_firms": pl.Int64,
+    "estimate": pl.Float64,
+    "std_error": pl.Float64,
+    "conf_low": pl.Float64,
+    "conf_high": pl.Float64,
+    "p_value": pl.Float64,
+    "p_romano_wolf": pl.Float64,
+    "q_bh": pl.Float64,
+    "mde": pl.Float64,
+    "proxy": pl.String,
+    "family": pl.String,
+    "grid_share": pl.Float64,
+    "mechanical": pl.Boolean,
+    "inferred": pl.Boolean,
+    "exploratory": pl.Boolean,
+}
+"""Columns of verdicts.csv."""
+
+VARIANT_SCHEMA: Mapping[str, Any] = {
+    "claim_id": pl.String,
+    "variant": pl.String,
+    "test": pl.String,
+    "finding": pl.String,
+    "model": pl.String,
+    "outcome": pl.String,
+    "quantity": pl.String,
+    "n_obs": pl.Int64,
+    "n_firms": pl.Int64,
+    "estimate": pl.Float64,
+    "std_error": pl.Float64,
+    "conf_low": pl.Float64,
+    "conf_high": pl.Float64,
+    "p_value": pl.Float64,
+    "mde": pl.Float64,
+    "note": pl.String,
+}
+"""Columns of variants.csv; `finding` is expected, opposite, neither or not_testable."""
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """What a judgement takes from the study.
+
+    Attributes:
+        alpha: level of every test and of the adjusted p.
+        draws: resamples of the clusters, the same for all claims of a family.
+        seed: of the resamples.
+        sesoi: smallest effect of interest, as a share of the expected outcome for one within-firm
+            standard deviation.
+        stand_ins: outcome -> {variable, label}: what the study measures instead.
+        tables: tables that the study has, or None where that is not known.
+        study_models: models of the study that tests may name.
+    """
+
+    alpha: float
+    draws: int
+    seed: int
+    sesoi: float
+    stand_ins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tables: Collection[str] | None = None
+    study_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """Verdicts (one row a claim), variants, cards and shapes by claim id."""
+
+    verdicts: pl.DataFrame
+    variants: pl.DataFrame
+    cards: dict[str, dict[str, Any]]
+    shapes: dict[str, dict[str, Any]]
+
+
+def judge(
+    registry: ClaimRegistry,
+    fits: Fits,
+    codebook: Mapping[str, Mapping[str, Any]],
+    settings: JudgeSettings,
+) -> Judgement:
+    """Judge all claims of the registry.
+
+    Args:
+        registry: the claims; every one gets a row.
+        fits: model id -> estimate, or why there is none.
+        codebook: entries by code, for marks, labels and inputs.
+        settings: of the study.
+
+    Returns:
+        `Judgement`, independent of the order of claims, models and rows.
+    """
+    families = claim_families(registry, settings.study_models)
+    found = {c.id: _attempt(c.test, fits, settings.alpha, c.id) for c in registry.claims if c.test}
+    findings = {key: result for key, result in found.items() if isinstance(result, Finding)}
+    adjusted = adjust(findings, families, settings)
+    rows, cards, shapes, variants = [], {}, {}, []
+    for claim in registry.claims:
+        finding, fit = findings.get(claim.id), _fit(claim.test, fits)
+        verdict = _verdict(claim, found.get(claim.id), adjusted.get(claim.id), codebook, settings)
+        row = _row(claim, verdict, finding, fit, adjusted.get(claim.id))
+        row["proxy"] = "; ".join(proxies_of(claim, registry, codebook, settings)) or None
+        row["family"] = families.get(claim.id)
+        rows.append(row)
+        cards[claim.id] = card_of(claim, row, finding, fit, adjusted.get(claim.id))
+        if finding is not None:
+            shapes[claim.id] = shape_of(claim, verdict.word, finding, fit)
+        variants += _variant_rows(claim, fits, codebook, settings)
+    return Judgement(
+        verdicts=pl.DataFrame(rows, schema=VERDICT_SCHEMA).sort("claim_id"),
+        variants=pl.DataFrame(variants, schema=VARIANT_SCHEMA).sort("claim_id", "variant"),
+        cards=dict(sorted(cards.items())),
+        shapes=dict(sorted(shapes.items())),
+    )
+
+
+def adjust(
+    findings: Mapping[str, Finding], families: Mapping[str, str], settings: JudgeSettings
+) -> dict[str, Adjusted]:
+    """Romano-Wolf p and Benjamini-Hochberg q of each finding within its family.
+
+    All hypotheses of a family see the same resamples of clusters. A claim that could not be tested
+    is no hypothesis and leaves its family smaller.
+    """
+    adjusted: dict[str, Adjusted] = {}
+    for family in sorted(set(families.values())):
+        members = sorted(key for key in findings if families[key] == family)
+        if not members:
+            continue
+        hypotheses = [findings[key].hypothesis for key in members]
+        draws = cluster_bootstrap_draws(hypotheses, settings.draws, settings.seed)
+        p_adjusted = romano_wolf(hypotheses, draws)
+        q_values = benjamini_hochberg([findings[key].p_value for key in members])
+        for key, p, q in zip(members, p_adjusted, q_values, strict=True):
+            adjusted[key] = Adjusted(family, len(members), float(p), float(q))
+    return adjusted
+
+
+def _fit(test: ClaimTest | None, fits: Fits) -> Estimate | None:
+    fit = fits.get(test.model) if test else None
+    return fit if isinstance(fit, Estimate) else None
+
+
+def _attempt(test: ClaimTest, fits: Fits, alpha: float, name: str) -> Finding | NotEstimable:
+    """The finding of a test, or why there is none."""
+    fit = fits.get(test.model)
+    if fit is None:
+        return NotEstimable("not_run", test.model, f"model {test.model} was not run")
+    if isinstance(fit, NotEstimable):
+        return fit
+    try:
+        return find(test, fit, alpha, name)
+    except NotEstimable as error:
+        return error
+
+
+def _verdict(
+    claim: Claim,
+    found: Finding | NotEstimable | None,
+    adjusted: Adjusted | None,
+    codebook: Mapping[str, Mapping[str, Any]],
+    settings: JudgeSettings,
+) -> Verdict:
+    if found is None:
+        return untested("no_spec", NO_SPEC)
+    if isinstance(found, NotEstimable):
+        return not_testable(found, codebook, settings.tables)
+    assert adjusted is not None, claim.id
+    return verdict_of(found, adjusted, settings.alpha, settings.sesoi)
+
+
+def _row(
+    claim: Claim,
+    verdict: Verdict,
+    finding: Finding | None,
+    fit: Estimate | None,
+    adjusted: Adjusted | None,
+) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(VERDICT_SCHEMA)
+    row |= {
+        "claim_id": claim.id,
+        "paper": claim.paper,
+        "section": claim.section,
+        "shape": claim.shape,
+        "verdict": verdict.word,
+        "reason_code": verdict.reason_code or None,
+        "reason": verdict.reason,
+        "model": claim.test.model if claim.test else None,
+        "mechanical": claim.mechanical,
+        "inferred": claim.inferred,
+        "exploratory": claim.exploratory,
+    }
+    if finding is not None and fit is not None and adjusted is not None:
+        row |= _numbers(finding, fit)
+        row |= {"p_romano_wolf": adjusted.p_romano_wolf, "q_bh": adjusted.q_bh}
+    return row
+
+
+def _numbers(finding: Finding, fit: Estimate) -> dict[str, Any]:
+    """Numbers of a finding; an unbounded interval has infinite ends."""
+    return {
+        "quantity": finding.quantity,
+        "n_obs": fit.n_obs,
+        "n_firms": fit.n_firms,
+        "estimate": finding.estimate,
+        "std_error": finding.std_error,
+        "conf_low": finding.conf_low,
+        "conf_high": finding.conf_high,
+        "p_value": finding.p_value,
+        "mde": minimum_detectable_effect(finding.std_error),
+    }
+
+
+def proxies_of(
+    claim: Claim,
+    registry: ClaimRegistry,
+    codebook: Mapping[str, Mapping[str, Any]],
+    settings: JudgeSettings,
+) -> tuple[str, ...]:
+    """Proxies that carry a claim: its own list, codebook mark P, stand-ins of the study."""
+    if claim.test is None:
+        return claim.proxies
+    models = {**settings.study_models, **registry.models}
+    outcome = str(models[claim.test.model]["outcome"])
+    stand_in = settings.stand_ins.get(outcome)
+    named = {
+        code: code
+        for code in (*claim.test.variables, *(() if stand_in else (outcome,)))
+        if codebook.get(base_code(code, codebook), {}).get("mark") == "P"
+    }
+    named |= {code: code for code in claim.proxies}
+    told = [named[code] for code in sorted(named)]
+    if stand_in:
+        told.append(f"{stand_in['variable']} stands in for {outcome}")
+    return tuple(told)
+
+
+def _variant_rows(
+    claim: Claim, fits: Fits, codebook: Mapping[str, Mapping[str, Any]], settings: JudgeSettings
+) -> list[dict[str, Any]]:
+    """One row a named variant, unadjusted: it stands beside the verdict and never decides it."""
+    rows = []
+    for name, test in claim.variants.items():
+        found = _attempt(test, fits, settings.alpha, f"{claim.id}.{name}")
+        fit = _fit(test, fits)
+        row: dict[str, Any] = dict.fromkeys(VARIANT_SCHEMA)
+        row |= {"claim_id": claim.id, "variant": name, "test": test.shape, "model": test.model}
+        if isinstance(found, Finding) and fit is not None:
+            row |= _numbers(found, fit)
+            row |= {
+                "finding": found.direction,
+                "outcome": fit.spec.outcome_column,
+                "note": found.sentence,
+            }
+        elif isinstance(found, NotEstimable):
+            reason = not_testable(found, codebook, settings.tables).reason
+            row |= {"finding": "not_testable", "note": reason}
+        rows.append(row)
+    return rows

@@ -1,0 +1,331 @@
+"""The claim registry: what two papers say, and the specification that judges each sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tertius.model_spec import TermError, canonical_term, parse_term
+from tertius.problems import InputError, Problem, Problems, did_you_mean
+from tertius.registry import read_yaml, schema_problems
+
+ABSTRACTS = ("Abs", "摘要")
+"""Sections that only repeat: a claim's family is the first section that is none of these."""
+
+SHAPE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "positive": ("terms", "side"),
+    "negative": ("terms", "side"),
+    "interaction": ("terms", "side"),
+    "inverted_u": ("variable",),
+    "diminishing": ("variable",),
+    "moderated_inverted_u": ("variable", "moderator", "expect"),
+}
+"""Keys that each shape test takes, beside `shape` and `model`."""
+
+SIDES: Mapping[str, str] = {"positive": "greater", "negative": "less", "interaction": "either"}
+"""Expected side of a coefficient where the test does not state it."""
+
+
+@dataclass(frozen=True)
+class ClaimTest:
+    """How a claim is judged: a shape test on one model, with canonical terms.
+
+    `terms` must all have the expected `side`; `variable` and `moderator` are transformed variables;
+    `expect` is what the moderator should do to the curve.
+    """
+
+    shape: str
+    model: str
+    terms: tuple[str, ...] = ()
+    variable: str = ""
+    moderator: str = ""
+    side: str = ""
+    expect: str = ""
+
+    @property
+    def needed_terms(self) -> tuple[str, ...]:
+        """Canonical terms that the model must hold."""
+        if not self.variable:
+            return self.terms
+        x, square = self.variable, f"{self.variable}^2"
+        if not self.moderator:
+            return x, square
+        z = self.moderator
+        return x, square, z, canonical_term(f"{x}:{z}"), canonical_term(f"{square}:{z}")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Codebook variables that the test is about, sorted."""
+        return tuple(sorted({v for term in self.needed_terms for v in parse_term(term).variables}))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of a paper with everything that is known about it.
+
+    `constructs` names the variables of the argument; `test` is None where no specification is
+    written yet; `variants` are named tests that stand beside it.
+    """
+
+    id: str
+    paper: str
+    sections: tuple[str, ...]
+    statement: Mapping[str, str]
+    shape: str
+    shape_detail: str
+    constructs: str
+    mechanism: str
+    testability: str
+    canonical_test: str
+    rivals: tuple[str, ...] = ()
+    test_family: str = ""
+    note: str = ""
+    inferred: bool = False
+    one_case: bool = False
+    exploratory: bool = False
+    mechanical: bool = False
+    proxies: tuple[str, ...] = ()
+    test: ClaimTest | None = None
+    variants: Mapping[str, ClaimTest] = field(default_factory=dict)
+
+    @property
+    def section(self) -> str:
+        """The first section that is not the abstract; decides the family of joint tests."""
+        return next((s for s in self.sections if s not in ABSTRACTS), self.sections[0])
+
+    @property
+    def tests(self) -> Mapping[str, ClaimTest]:
+        """The primary test under the name ``primary``, then the variants in file order."""
+        if self.test is None:
+            return {}
+        return {"primary": self.test, **self.variants}
+
+
+@dataclass(frozen=True)
+class ClaimRegistry:
+    """All claims in order of id, the models that their tests name, and the classes of outcomes.
+
+    Attributes:
+        claims: sorted by id.
+        models: raw specifications by model id, as written.
+        model_files: the file of each model.
+        claim_files: the file of each claim.
+        outcome_classes: outcome -> class, for the families of joint tests.
+    """
+
+    claims: tuple[Claim, ...]
+    models: Mapping[str, Mapping[str, Any]]
+    model_files: Mapping[str, str]
+    claim_files: Mapping[str, str]
+    outcome_classes: Mapping[str, str]
+
+    def __getitem__(self, claim_id: str) -> Claim:
+        """The claim of an id.
+
+        Raises:
+            KeyError: no claim has this id.
+        """
+        return {claim.id: claim for claim in self.claims}[claim_id]
+
+
+def load_claims(paths: Sequence[Path], schema_path: Path) -> ClaimRegistry:
+    """Read the claim files.
+
+    Args:
+        paths: one file a paper.
+        schema_path: the JSON Schema of a claim file.
+
+    Raises:
+        InputError: every departure of every file from the schema, ids that stand in two files,
+            unknown rivals, and tests that lack what their shape needs.
+    """
+    registry, problems = read_claims(paths, schema_path)
+    if problems:
+        raise InputError(problems)
+    return registry
+
+
+def read_claims(
+    paths: Sequence[Path], schema_path: Path
+) -> tuple[ClaimRegistry, tuple[Problem, ...]]:
+    """The sound entries of the claim files, and every problem found on the way.
+
+    Entries with problems are left out, so that later checks can go on with the rest and all
+    problems are told at once.
+    """
+    problems = Problems()
+    schema = read_yaml(schema_path)
+    contents: dict[str, dict[str, Any]] = {}
+    for path in sorted(paths):
+        try:
+            content = read_yaml(path)
+        except InputError as error:
+            problems.extend(error.problems)
+            continue
+        found = list(dict.fromkeys(schema_problems(content, schema, str(path))))
+        problems.extend(found)
+        contents[str(path)] = _sound(content, found, str(path))
+    known = {key for c in contents.values() for key in [*c["claims"], *c["left_out"]]}
+    claims: dict[str, tuple[str, Claim]] = {}
+    for origin, content in contents.items():
+        for key, raw in content["claims"].items():
+            claim = _claim(key, content["paper"], raw, f"{origin}: claims.{key}", known, problems)
+            _once("claim", key, origin, {k: v[0] for k, v in claims.items()}, problems)
+            claims.setdefault(key, (origin, claim))
+    models, model_files = _models(contents, problems)
+    ordered = dict(sorted(claims.items()))
+    registry = ClaimRegistry(
+        claims=tuple(claim for _, claim in ordered.values()),
+        models=models,
+        model_files=model_files,
+        claim_files={key: origin for key, (origin, _) in ordered.items()},
+        outcome_classes=_outcome_classes(contents, problems),
+    )
+    return registry, tuple(problems.found)
+
+
+def _sound(content: Mapping[str, Any], found: Iterable[Problem], origin: str) -> dict[str, Any]:
+    """The content without the entries that depart from the schema; their ids under `left_out`."""
+    bad = {tuple(p.where.removeprefix(f"{origin}: ").split(".")[:2]) for p in found}
+    kept: dict[str, Any] = {"paper": str(content.get("paper", "")), "left_out": []}
+    for section in ("claims", "models", "outcome_classes"):
+        raw = content.get(section)
+        entries = raw if isinstance(raw, Mapping) else {}
+        sound = {str(k): v for k, v in entries.items() if (section, str(k)) not in bad}
+        kept[section] = {k: v for k, v in sound.items() if isinstance(v, Mapping | list)}
+        if section == "claims":
+            kept["left_out"] = [str(k) for k in entries if str(k) not in kept[section]]
+    return kept
+
+
+def _once(kind: str, key: str, origin: str, earlier: Mapping[str, str], problems: Problems) -> None:
+    if key in earlier:
+        what = f"{kind} {key!r} stands in {earlier[key]} already"
+        problems.add(f"{origin}: {kind}s.{key}", what, "keep one of them, or give another name")
+
+
+def _models(
+    contents: Mapping[str, Mapping[str, Any]], problems: Problems
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+    models: dict[str, Mapping[str, Any]] = {}
+    files: dict[str, str] = {}
+    for origin, content in contents.items():
+        for name, raw in content["models"].items():
+            _once("model", name, origin, files, problems)
+            models.setdefault(name, raw)
+            files.setdefault(name, origin)
+    return models, files
+
+
+def _outcome_classes(
+    contents: Mapping[str, Mapping[str, Any]], problems: Problems
+) -> dict[str, str]:
+    """Outcome -> class; one outcome belongs to one class in all files."""
+    classes: dict[str, str] = {}
+    for origin, content in contents.items():
+        for name, outcomes in content["outcome_classes"].items():
+            for outcome in outcomes:
+                if classes.setdefault(outcome, name) != name:
+                    what = f"outcome {outcome!r} is in class {classes[outcome]!r} already"
+                    problems.add(f"{origin}: outcome_classes.{name}", what, "keep one class")
+    return classes
+
+
+def _claim(
+    key: str,
+    paper: str,
+    raw: Mapping[str, Any],
+    where: str,
+    known: Iterable[str],
+    problems: Problems,
+) -> Claim:
+    test = _test(raw["test"], f"{where}.test", problems) if "test" in raw else None
+    variants = raw.get("variants", {})
+    if variants and "test" not in raw:
+        problems.add(f"{where}.variants", "variants without a test", "add the primary test")
+        variants = {}
+    made = {
+        name: _test(inherited(raw["test"], own), f"{where}.variants.{name}", problems)
+        for name, own in variants.items()
+    }
+    for rival in raw.get("rivals", ()):
+        if rival not in known:
+            problems.add(f"{where}.rivals", f"no claim {rival!r}", did_you_mean(rival, known))
+    plain = {k: v for k, v in raw.items() if k not in ("sections", "rivals", "proxies")}
+    plain |= {"test": test, "variants": {k: v for k, v in made.items() if v is not None}}
+    plain |= {k: tuple(raw.get(k, ())) for k in ("sections", "rivals", "proxies")}
+    return Claim(id=key, paper=paper, **plain)
+
+
+def inherited(test: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A variant completed by its claim's test; what its own shape does not take is left behind."""
+    merged = {**test, **own}
+    if own.get("shape", test.get("shape")) != test.get("shape"):
+        takes = {"shape", "model", *SHAPE_KEYS.get(str(merged["shape"]), ())}
+        takes |= {"term"} if "terms" in takes else set()
+        merged = {k: v for k, v in merged.items() if k in own or k in takes}
+    for given, other in (("term", "terms"), ("terms", "term")):
+        if given in own and other not in own:
+            merged.pop(other, None)
+    return merged
+
+
+def _test(raw: Mapping[str, Any], where: str, problems: Problems) -> ClaimTest | None:
+    """A test with canonical terms, or None when something is amiss (noted in `problems`)."""
+    before = len(problems.found)
+    for key in ("shape", "model"):
+        if key not in raw:
+            problems.add(f"{where}.{key}", f"key {key!r} is missing", "add it")
+    if len(problems.found) > before:
+        return None
+    shape = str(raw["shape"])
+    values = {k: v for k, v in raw.items() if k not in ("shape", "model", "term")}
+    if "term" in raw:
+        values["terms"] = [*values.get("terms", []), raw["term"]]
+    _check_keys(shape, values, where, problems)
+    product = shape == "interaction"
+    terms = [_term(t, f"{where}.term", problems, product=product) for t in values.get("terms", ())]
+    names = {
+        key: _term(values[key], f"{where}.{key}", problems)
+        for key in ("variable", "moderator")
+        if values.get(key)
+    }
+    if len(problems.found) > before:
+        return None
+    side = values.get("side", SIDES.get(shape, ""))
+    expect = values.get("expect", "any" if "expect" in SHAPE_KEYS[shape] else "")
+    return ClaimTest(shape, str(raw["model"]), tuple(terms), side=side, expect=expect, **names)
+
+
+def _check_keys(shape: str, values: Mapping[str, Any], where: str, problems: Problems) -> None:
+    """A test has what its shape needs and nothing that it does not take."""
+    takes = SHAPE_KEYS[shape]
+    for key in sorted(values.keys() - set(takes)):
+        what = f"a test of shape {shape!r} takes no {_said(key)!r}"
+        problems.add(f"{where}.{_said(key)}", what, f"it takes {', '.join(map(_said, takes))}")
+    for key in ("terms", "variable", "moderator"):
+        if key in takes and not values.get(key):
+            what = f"a test of shape {shape!r} needs it"
+            problems.add(f"{where}.{_said(key)}", what, f"add {_said(key)}")
+    if shape == "interaction" and len(values.get("terms", ())) > 1:
+        problems.add(f"{where}.terms", "an interaction is one product", "keep one term")
+
+
+def _said(key: str) -> str:
+    return "term" if key == "terms" else key
+
+
+def _term(text: str, where: str, problems: Problems, *, product: bool = False) -> str:
+    """Canonical label of a plain variable, or of a product of two."""
+    try:
+        term = parse_term(text)
+    except TermError as error:
+        problems.add(where, str(error))
+        return ""
+    if product and (term.degree, len(term.factors)) != (2, 2):
+        problems.add(where, f"{text!r} is no product of two variables", "write x:z")
+    if not product and term.degree != 1:
+        problems.add(where, f"{text!r} is no plain variable", "write v or log1p(v)")
+    return term.label

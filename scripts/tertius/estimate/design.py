@@ -1,0 +1,277 @@
+"""From a model specification and the firm-year panel to a design matrix, with every row accounted.
+
+Each base variable goes raw -> winsorised (never the outcome) -> transformed -> centred where it is
+part of a product or power -> undefined rows set to 0 with one dummy per variable and status. Powers
+and products are formed before any demeaning (McIntosh & Schlenker 2006).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tertius.estimate.columns import (
+    OK,
+    Base,
+    NotEstimable,
+    base_columns,
+    make_bases,
+    stack_regressors,
+)
+from tertius.estimate.two_way import BoolArray, FloatArray, IntArray
+from tertius.model_spec import ModelSpec, parse_term
+from tertius.problems import InputError, Problem, did_you_mean
+
+UNUSABLE = ("truncated", "missing_input")
+"""Statuses that drop the row; every other one but ok is undefined and follows the policy."""
+
+
+@dataclass(frozen=True)
+class LedgerStep:
+    """Rows and firms that remain after a step."""
+
+    step: str
+    rows: int
+    firms: int
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The rows and columns of one regression, sorted by organisation and year.
+
+    `frame` holds org_id, year, y and, for each variable, its raw value (null where not ok) and
+    status. `x` is (n, k) with columns `labels`; the last `n_dummies` of them stand for undefined
+    rows.
+    """
+
+    spec: ModelSpec
+    frame: pl.DataFrame
+    y: FloatArray
+    x: FloatArray
+    labels: tuple[str, ...]
+    n_dummies: int
+    firm: IntArray
+    year: IntArray
+    cluster: IntArray
+    cluster_ids: tuple[str, ...]
+    bases: Mapping[str, Base]
+    ledger: tuple[LedgerStep, ...]
+    dropped: Mapping[str, int]
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
+    """Turn a panel and a resolved specification into a design matrix.
+
+    Args:
+        panel: one row per (org_id, year): every variable and ``<name>_status``, the outcome and its
+            leads with statuses, a Boolean column named by `spec.sample`, and the cluster column.
+        spec: resolved specification.
+
+    Returns:
+        `Design`, independent of the order of the panel's rows.
+
+    Raises:
+        NotEstimable: outcome or a focal term has no usable row, or no row remains.
+        InputError: a column is absent, keys repeat, or clusters do not nest firms.
+        ValueError: a row has status ok and no finite value.
+    """
+    _check_columns(panel, spec)
+    rows, ledger = _analysis_rows(panel, spec)
+    spec, unavailable = _available(rows, spec)
+    rows, steps, dropped = _usable_rows(rows, spec)
+    ledger += steps
+    warnings = _drop_warnings(ledger)
+    raw = {v: rows[v].to_numpy().astype(np.float64) for v in spec.variables}
+    undefined = {v: _undefined_rows(rows[_status(v)]) for v in spec.variables}
+    terms = [parse_term(label) for label in spec.regressors]
+    bases, notes = make_bases(terms, raw, spec)
+    columns = base_columns(bases, raw, spec)
+    x, labels, n_dummies = stack_regressors(terms, columns, undefined, spec)
+    firm = _codes(rows["org_id"])[0]
+    cluster, cluster_ids = _codes(rows[spec.cluster].cast(pl.String))
+    return Design(
+        spec=spec,
+        frame=rows,
+        y=rows["y"].to_numpy().astype(np.float64),
+        x=x,
+        labels=labels,
+        n_dummies=n_dummies,
+        firm=firm,
+        year=_codes(rows["year"])[0],
+        cluster=cluster,
+        cluster_ids=cluster_ids,
+        bases=bases,
+        ledger=tuple(ledger),
+        dropped=dropped,
+        unavailable=unavailable,
+        warnings=tuple(warnings + notes),
+    )
+
+
+def _status(variable: str) -> str:
+    return f"{variable}_status"
+
+
+def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> None:
+    """Every needed column is there, and (org_id, year) is a key."""
+    values = [*spec.variables, spec.outcome_column]
+    needed = ["org_id", "year", spec.sample, spec.cluster, *values, *map(_status, values)]
+    problems = [
+        Problem(f"panel.{name}", "the column is absent", did_you_mean(name, panel.columns))
+        for name in dict.fromkeys(needed)
+        if name not in panel.columns
+    ]
+    if not problems and panel.select("org_id", "year").is_duplicated().any():
+        problems.append(Problem("panel", "(org_id, year) repeats", "keep one row per pair"))
+    if problems:
+        raise InputError(problems)
+
+
+def _step(step: str, rows: pl.DataFrame) -> LedgerStep:
+    return LedgerStep(step, rows.height, rows["org_id"].n_unique())
+
+
+def _analysis_rows(panel: pl.DataFrame, spec: ModelSpec) -> tuple[pl.DataFrame, list[LedgerStep]]:
+    """Cut to the analysis sample, keep the needed columns only, sort by key."""
+    outcome = spec.outcome_column
+    keep = dict.fromkeys(["org_id", "year", spec.cluster])
+    values: list[Any] = [
+        pl.col(outcome).cast(pl.Float64).alias("y"),
+        pl.col(_status(outcome)).cast(pl.String).alias("y_status"),
+    ]
+    for variable in spec.variables:
+        status = pl.col(_status(variable))
+        values.append(pl.when(status == OK).then(pl.col(variable).cast(pl.Float64)).alias(variable))
+        values.append(status.cast(pl.String))
+    rows = panel.filter(pl.col(spec.sample)).select(*keep, *values).sort("org_id", "year")
+    name = "analysis sample" if spec.sample == "in_sample" else f"analysis sample ({spec.sample})"
+    return rows, [_step("risk set", panel), _step(name, rows)]
+
+
+def _available(rows: pl.DataFrame, spec: ModelSpec) -> tuple[ModelSpec, dict[str, str]]:
+    """Drop default controls that no row supports; refuse where a focal term has none."""
+    if rows.height == 0:
+        raise NotEstimable("no_rows", spec.name, "the analysis sample has no row")
+    _require_outcome(rows, spec)
+    blocked = {v: why for v in spec.variables if (why := _why_blocked(rows[_status(v)]))}
+    strict = spec.terms + (spec.controls if spec.controls_source == "explicit" else ())
+    for label in strict:
+        for variable in parse_term(label).variables:
+            if variable in blocked:
+                raise NotEstimable(
+                    blocked[variable],
+                    variable,
+                    f"{label} needs {variable}, which no row of this study has "
+                    f"(status {blocked[variable]})",
+                )
+    lost: dict[str, str] = {}
+    for label in spec.controls:
+        gone = [v for v in parse_term(label).variables if v in blocked]
+        if gone and label not in spec.terms:
+            lost[label] = f"{gone[0]} is {blocked[gone[0]]} in every row"
+    kept = tuple(label for label in spec.controls if label not in lost)
+    return replace(spec, controls=kept), lost
+
+
+def _require_outcome(rows: pl.DataFrame, spec: ModelSpec) -> None:
+    if (rows["y_status"] == OK).any():
+        return
+    status = rows["y_status"].mode().sort()[0]
+    raise NotEstimable(
+        str(status),
+        spec.outcome_column,
+        f"the outcome {spec.outcome_column} has no usable row (status {status})",
+    )
+
+
+def _why_blocked(status: pl.Series) -> str:
+    """The most frequent status of a variable without any ok row, else ''."""
+    if (status == OK).any():
+        return ""
+    return str(status.mode().sort()[0])
+
+
+def _usable_rows(
+    rows: pl.DataFrame, spec: ModelSpec
+) -> tuple[pl.DataFrame, list[LedgerStep], dict[str, int]]:
+    """Drop rows by status, outcome first, then each variable in name order; count each cause."""
+    dropped: dict[str, int] = {}
+    steps: list[LedgerStep] = []
+    outcome = spec.outcome_column
+    for name, column in [(outcome, "y_status"), *((v, _status(v)) for v in spec.variables)]:
+        bad = pl.col(column) != OK
+        if column != "y_status" and spec.undefined != "drop":
+            bad = pl.col(column).is_in(UNUSABLE)
+        causes = rows.filter(bad)[column].value_counts().sort(column)
+        told = [f"{status} {count}" for status, count in causes.iter_rows()]
+        for status, count in causes.iter_rows():
+            dropped[f"{name}: {status}"] = count
+        if told or column == "y_status":
+            rows = rows.filter(~bad)
+            steps.append(_step(f"{name} usable" + (f" ({', '.join(told)})" if told else ""), rows))
+    no_cluster = rows[spec.cluster].null_count()
+    if no_cluster:
+        dropped[f"{spec.cluster}: missing_input"] = no_cluster
+        rows = rows.filter(pl.col(spec.cluster).is_not_null())
+        steps.append(_step(f"cluster {spec.cluster} known", rows))
+    _check_values(rows, spec)
+    return rows, steps, dropped
+
+
+def _check_values(rows: pl.DataFrame, spec: ModelSpec) -> None:
+    """Some row is left, ok rows have finite values, clusters nest firms."""
+    if rows.height == 0:
+        raise NotEstimable("no_rows", spec.name, "no row has the outcome and all regressors")
+    for variable, column in [("y", "y_status"), *((v, _status(v)) for v in spec.variables)]:
+        ok = rows.filter(pl.col(column) == OK)[variable]
+        bad = len(ok) - int(ok.is_finite().sum())
+        if bad:
+            name = spec.outcome_column if variable == "y" else variable
+            raise ValueError(f"{name}: {bad} rows have status ok and no finite value")
+        if not len(ok):
+            raise NotEstimable("no_rows", variable, f"{variable} has no ok row in the sample")
+    homes = rows.group_by("org_id").agg(pl.col(spec.cluster).n_unique().alias("homes"))
+    if spec.cluster != "org_id" and (homes["homes"] > 1).any():
+        moved = int((homes["homes"] > 1).sum())
+        raise InputError(
+            [
+                Problem(
+                    f"models.{spec.name}.cluster",
+                    f"{moved} firms change their {spec.cluster}",
+                    "cluster by a column that is constant within a firm",
+                )
+            ]
+        )
+
+
+def _drop_warnings(ledger: list[LedgerStep]) -> list[str]:
+    """Name each status that takes away more than half of the analysis rows."""
+    start = ledger[1].rows
+    return [
+        f"{step.step}: {before.rows - step.rows} of {start} analysis rows lost"
+        for before, step in itertools.pairwise(ledger[1:])
+        if before.rows - step.rows > start / 2
+    ]
+
+
+def _undefined_rows(status: pl.Series) -> dict[str, BoolArray]:
+    """Flags of the rows of each status but ok, in the order of their names."""
+    names = sorted(name for name in status.unique().to_list() if name != OK)
+    return {name: (status == name).to_numpy() for name in names}
+
+
+def _codes(column: pl.Series) -> tuple[IntArray, tuple[Any, ...]]:
+    """Codes 0..m-1 in sorted order of the values, and the values."""
+    values = column.unique().sort()
+    codes = column.rank("dense").to_numpy().astype(np.int64) - 1
+    return codes, tuple(values.to_list())
+
+
+__all__ = ["Base", "Design", "LedgerStep", "NotEstimable", "build_design"]

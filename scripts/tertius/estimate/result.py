@@ -1,0 +1,290 @@
+"""The frozen result of one regression, its plain tables, and the way back from tables to result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from tertius.estimate.columns import Base, NotEstimable
+from tertius.estimate.design import Design, LedgerStep
+from tertius.estimate.inference import (
+    CONVENTION_TEXT,
+    Hypothesis,
+    cluster_covariance,
+    small_sample_factor,
+)
+from tertius.estimate.sample import Sample
+from tertius.estimate.two_way import FloatArray, IntArray
+from tertius.model_spec import ModelSpec, canonical_term, parse_term
+
+FEW_CLUSTERS = 50
+LITTLE_WITHIN = 0.10
+STATISTICS = ("r2_within", "log_likelihood", "deviance", "pseudo_r2")
+"""Keys of `Estimate.statistics`, as they stand in fit.json."""
+
+
+@dataclass(frozen=True)
+class VariableStats:
+    """A transformed regressor over the ok rows of the final sample, on its uncentred scale.
+
+    `sd_within` follows Stata's xtsum: deviations from the firm mean, divisor n - 1. `centre` is
+    what was subtracted before products and powers were formed (0 where none was).
+    """
+
+    variable: str
+    transform: str
+    mean: float
+    sd: float
+    sd_within: float
+    min: float
+    max: float
+    p5: float
+    p95: float
+    n_ok: int
+    n_undefined: int
+    centre: float
+    winsor_low: float | None
+    winsor_high: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What an estimator hands over: coefficients (k,), influence by cluster (G, k), fitted (n,)."""
+
+    sample: Sample
+    coefficients: FloatArray
+    influence: FloatArray
+    fitted: FloatArray
+    columns: IntArray
+    collinear: IntArray
+    statistics: Mapping[str, float]
+    iterations: int = 1
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """One estimated model.
+
+    `coefficients` (k,), `covariance` (k, k) and `influence` (G, k) follow `terms`; `influence` is
+    the bread times the score summed by cluster, so that b* - b is its weighted sum. `frame` has
+    one row per observation: org_id, year, y, fitted and the raw variables (null where undefined)
+    with status.
+    """
+
+    spec: ModelSpec
+    terms: tuple[str, ...]
+    coefficients: FloatArray
+    covariance: FloatArray
+    influence: FloatArray
+    cluster_ids: tuple[str, ...]
+    dof: float
+    n_obs: int
+    n_firms: int
+    n_years: int
+    frame: pl.DataFrame
+    variables: Mapping[str, VariableStats]
+    ledger: tuple[LedgerStep, ...]
+    dropped: Mapping[str, int]
+    collinear: tuple[str, ...]
+    unavailable: Mapping[str, str]
+    statistics: Mapping[str, float]
+    se_convention: str
+    mean_outcome: float
+    iterations: int = 1
+    warnings: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def is_count(self) -> bool:
+        """True where coefficients act on the log of the expected outcome."""
+        return self.spec.estimator == "fe_poisson"
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return len(self.cluster_ids)
+
+    @property
+    def std_errors(self) -> FloatArray:
+        """(k,) standard errors."""
+        return np.sqrt(np.diag(self.covariance))
+
+    def index(self, term: str) -> int:
+        """Position of a term, in any spelling of the grammar.
+
+        Raises:
+            NotEstimable: the term was dropped as collinear or is not part of the model.
+        """
+        label = term if term in self.terms else canonical_term(term)
+        if label in self.terms:
+            return self.terms.index(label)
+        if label in self.collinear:
+            reason = f"{label} is collinear with the effects or earlier terms and was dropped"
+            raise NotEstimable("collinear", label, reason)
+        raise NotEstimable("not_in_model", label, f"{label} is not a term of {self.spec.name}")
+
+    def has(self, term: str) -> bool:
+        """Whether the term has a coefficient."""
+        return term in self.terms or canonical_term(term) in self.terms
+
+    def coefficient(self, term: str) -> float:
+        """Coefficient of a term, 0.0 where the effects absorbed it.
+
+        Raises:
+            NotEstimable: the term is not part of the model.
+        """
+        if not self.has(term) and canonical_term(term) in self.collinear:
+            return 0.0
+        return float(self.coefficients[self.index(term)])
+
+    def values(self, base: str) -> FloatArray:
+        """(n,) uncentred values of a transformed variable, NaN where undefined."""
+        known = self.variables[base]
+        made = Base(
+            known.variable, known.transform, known.winsor_low, known.winsor_high, known.centre
+        )
+        return made.values(self.frame[known.variable].to_numpy().astype(np.float64))
+
+    def contrast(self, weights: Mapping[str, float]) -> FloatArray:
+        """(k,) gradient with the given weights by term, 0 elsewhere.
+
+        Raises:
+            NotEstimable: as in `index`.
+        """
+        gradient = np.zeros(len(self.terms))
+        for term, weight in weights.items():
+            gradient[self.index(term)] += weight
+        return gradient
+
+    def std_error_of(self, gradient: FloatArray) -> float:
+        """Delta-method standard error of a quantity with the given (k,) gradient."""
+        return math.sqrt(max(float(gradient @ self.covariance @ gradient), 0.0))
+
+    def hypothesis(
+        self, name: str, gradient: FloatArray, estimate: float, alternative: str = "two-sided"
+    ) -> Hypothesis:
+        """A scalar hypothesis for joint inference: `estimate` is measured from the null.
+
+        Raises:
+            NotEstimable: the contrast has no variance.
+        """
+        error = self.std_error_of(gradient)
+        if error <= 0:
+            raise NotEstimable("no_variation", name, "the contrast has no variance")
+        return Hypothesis(
+            name, self.influence @ gradient, self.cluster_ids, estimate, error, alternative
+        )
+
+
+def assemble_estimate(design: Design, fit: Fit) -> Estimate:
+    """Join a design and a fit into the frozen result.
+
+    Raises:
+        NotEstimable: fewer than two clusters, or no degree of freedom.
+    """
+    spec, sample = design.spec, fit.sample
+    ids = sample.cluster_ids
+    frame = design.frame.filter(pl.Series(sample.rows)).drop("y_status")
+    frame = frame.insert_column(frame.columns.index("y") + 1, pl.Series("fitted", fit.fitted))
+    labels = tuple(design.labels[j] for j in fit.columns)
+    n_firms, n_years = frame["org_id"].n_unique(), frame["year"].n_unique()
+    try:
+        factor = small_sample_factor(
+            spec.se_convention,
+            len(fit.fitted),
+            len(labels),
+            len(ids),
+            n_firms if "org_id" in spec.effects else 0,
+            n_years if "year" in spec.effects else 0,
+        )
+    except (ValueError, ZeroDivisionError) as error:
+        raise NotEstimable("too_few_rows", spec.name, f"{spec.name}: {error}") from error
+    variables = describe_variables(design, frame)
+    collinear = tuple(design.labels[j] for j in fit.collinear)
+    warnings = [*design.warnings, *fit.warnings, *_result_warnings(spec, len(ids), variables)]
+    focal = [label for label in collinear if label in spec.terms]
+    warnings += [f"{label} is collinear with the effects or earlier terms" for label in focal]
+    return Estimate(
+        spec=spec,
+        terms=labels,
+        coefficients=fit.coefficients,
+        covariance=cluster_covariance(fit.influence, factor),
+        influence=fit.influence,
+        cluster_ids=ids,
+        dof=float(len(ids) - 1),
+        n_obs=frame.height,
+        n_firms=n_firms,
+        n_years=n_years,
+        frame=frame,
+        variables=variables,
+        ledger=design.ledger + sample.ledger,
+        dropped={**design.dropped, **sample.dropped},
+        collinear=collinear,
+        unavailable=design.unavailable,
+        statistics=fit.statistics,
+        se_convention=CONVENTION_TEXT[spec.se_convention].format(cluster=spec.cluster),
+        mean_outcome=float(frame["y"].to_numpy().mean()),
+        iterations=fit.iterations,
+        warnings=tuple(warnings),
+    )
+
+
+def describe_variables(design: Design, frame: pl.DataFrame) -> dict[str, VariableStats]:
+    """Statistics of each transformed variable over the ok rows of the final sample."""
+    firm = frame["org_id"].rle_id().to_numpy().astype(np.int64)
+    out: dict[str, VariableStats] = {}
+    for label, base in sorted(design.bases.items()):
+        values = base.values(frame[base.variable].to_numpy().astype(np.float64))
+        ok = ~np.isnan(values)
+        if not ok.any():
+            raise NotEstimable("no_rows", label, f"{label} has no ok row in the final sample")
+        x, code = values[ok], firm[ok]
+        counts = np.maximum(np.bincount(code), 1)
+        spread = x - (np.bincount(code, weights=x) / counts)[code]
+        p5, p95 = np.quantile(x, [0.05, 0.95])
+        out[label] = VariableStats(
+            variable=base.variable,
+            transform=base.transform,
+            mean=float(x.mean()),
+            sd=float(x.std(ddof=1)) if len(x) > 1 else 0.0,
+            sd_within=math.sqrt(float(spread @ spread) / max(len(x) - 1, 1)),
+            min=float(x.min()),
+            max=float(x.max()),
+            p5=float(p5),
+            p95=float(p95),
+            n_ok=len(x),
+            n_undefined=int((~ok).sum()),
+            centre=base.centre,
+            winsor_low=base.winsor_low,
+            winsor_high=base.winsor_high,
+        )
+    return out
+
+
+def _result_warnings(
+    spec: ModelSpec, n_clusters: int, variables: Mapping[str, VariableStats]
+) -> list[str]:
+    """Few clusters, and focal variables that hardly move within a firm."""
+    notes = []
+    if n_clusters < FEW_CLUSTERS:
+        notes.append(f"only {n_clusters} clusters: asymptotic p values are unreliable")
+    focal = sorted({base for term in spec.terms for base in parse_term(term).bases})
+    for base in focal:
+        known = variables[base]
+        if "org_id" in spec.effects and known.sd_within < LITTLE_WITHIN * known.sd:
+            share = 100 * known.sd_within / known.sd
+            notes.append(f"{base} varies little within firms: {share:.1f} % of its sd")
+    return notes
+
+
+def confidence_interval(
+    estimate: float, error: float, dof: float, level: float
+) -> tuple[float, float]:
+    """Symmetric t interval; `dof` may be infinite."""
+    width = float(stats.t.ppf(0.5 + level / 2, dof)) * error
+    return estimate - width, estimate + width

@@ -1,0 +1,183 @@
+"""Direct firm and year effects for panels with one row per firm and year.
+
+The first effect is concentrated out by group means; the second, short one (years) is solved exactly
+from a small T x T system, so no iteration and no tolerance enters (Wansbeek & Kapteyn 1989).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+COLLINEAR_TOLERANCE = 1e-9
+"""A column is collinear when 1 - R^2 on the earlier columns falls below this share."""
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Layout of the absorbed effects over n rows.
+
+    `group` are the codes of the concentrated effect, `starts` the first row of each group where the
+    groups are contiguous (else None), `year` the codes of the second effect or None.
+    """
+
+    group: IntArray
+    n_groups: int
+    counts: FloatArray
+    starts: IntArray | None
+    year: IntArray | None
+    n_years: int
+
+    def group_sums(self, values: FloatArray) -> FloatArray:
+        """Sums by group of an (n,) or (n, k) array -> (G,) or (G, k)."""
+        if self.starts is not None:
+            sums: FloatArray = np.add.reduceat(values, self.starts, axis=0)
+            return sums
+        return sums_by_code(values, self.group, self.n_groups)
+
+    def year_sums(self, values: FloatArray) -> FloatArray:
+        """Sums by year of an (n, k) array -> (T, k); only where a second effect is present."""
+        assert self.year is not None
+        return sums_by_code(values, self.year, self.n_years)
+
+    def incidence(self, weights: FloatArray | None = None) -> FloatArray:
+        """(G, T) sums of the row weights (1 by default) by group and year."""
+        assert self.year is not None
+        cell = self.group * self.n_years + self.year
+        size = self.n_groups * self.n_years
+        filled = np.asarray(np.bincount(cell, weights=weights, minlength=size), dtype=np.float64)
+        return filled.reshape(self.n_groups, self.n_years)
+
+    def within(self, values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+        """Residuals of (n, k) values on the effects, by (weighted) least squares.
+
+        Args:
+            values: (n, k), left unchanged.
+            weights: (n,) nonnegative with a positive sum in each group, or None for ones.
+
+        Returns:
+            (n, k) residuals; disconnected firm-year sets are handled by least squares.
+        """
+        total = self.counts if weights is None else self.group_sums(weights)
+        weighted = values if weights is None else values * weights[:, None]
+        out: FloatArray = values - (self.group_sums(weighted) / total[:, None])[self.group]
+        if self.year is None:
+            return out
+        cells = self.incidence(weights)
+        system = np.diag(cells.sum(axis=0)) - (cells / total[:, None]).T @ cells
+        right = self.year_sums(out if weights is None else out * weights[:, None])
+        shift = solve_scaled(system, right)
+        out -= shift[self.year]
+        out += ((cells @ shift) / total[:, None])[self.group]
+        return out
+
+
+def make_effects(firm: IntArray, year: IntArray, effects: Sequence[str]) -> Effects:
+    """Lay out the effects of a model; rows must be sorted by firm.
+
+    Args:
+        firm: (n,) codes 0..G-1, ascending.
+        year: (n,) codes 0..T-1.
+        effects: subset of ``org_id`` and ``year``; an empty one leaves a single constant.
+    """
+    n = len(firm)
+    if "org_id" in effects:
+        starts = np.flatnonzero(np.r_[True, np.diff(firm) != 0])
+        counts = np.diff(np.r_[starts, n]).astype(np.float64)
+        group = np.repeat(np.arange(len(starts)), counts.astype(np.int64))
+        second = year if "year" in effects else None
+        n_years = int(year.max()) + 1 if second is not None and n else 0
+        return Effects(group, len(starts), counts, starts, second, n_years)
+    if "year" in effects:
+        n_groups = int(year.max()) + 1
+        counts = np.bincount(year, minlength=n_groups).astype(np.float64)
+        return Effects(year, n_groups, counts, None, None, 0)
+    zero = np.zeros(n, dtype=np.int64)
+    return Effects(zero, 1, np.array([float(n)]), np.zeros(1, dtype=np.int64), None, 0)
+
+
+def sums_by_code(values: FloatArray, codes: IntArray, n_codes: int) -> FloatArray:
+    """Sums of an (n,) or (n, k) array by integer code -> (n_codes,) or (n_codes, k)."""
+    if values.ndim == 1:
+        return np.asarray(np.bincount(codes, values, n_codes), dtype=np.float64)
+    columns = [
+        np.bincount(codes, weights=values[:, j], minlength=n_codes) for j in range(values.shape[1])
+    ]
+    if not columns:
+        return np.zeros((n_codes, 0))
+    return np.stack(columns, axis=1)
+
+
+def solve_scaled(system: FloatArray, right: FloatArray) -> FloatArray:
+    """Least-squares solution of a positive semidefinite system, scaled by its diagonal."""
+    scale = np.sqrt(np.maximum(np.diag(system), np.finfo(np.float64).tiny))
+    scaled = system / np.outer(scale, scale)
+    solution: FloatArray = np.linalg.lstsq(scaled, right / scale[:, None], rcond=1e-12)[0]
+    return solution / scale[:, None]
+
+
+def independent_columns(within: FloatArray, raw: FloatArray) -> tuple[IntArray, IntArray]:
+    """Columns to keep and columns to drop as collinear, earlier columns winning.
+
+    A column goes when the effects absorb it (its within sum of squares is nothing beside its own),
+    or when 1 - R^2 on the kept earlier columns is below 1e-9, by a Cholesky factorisation in order.
+
+    Args:
+        within: (n, k) columns after the effects are taken out.
+        raw: (n, k) the same columns before.
+
+    Returns:
+        (kept, dropped): ascending column numbers.
+    """
+    gram = within.T @ within
+    own = np.diag(gram)
+    around_mean = ((raw - raw.mean(axis=0)) ** 2).sum(axis=0)
+    floor = np.maximum(1e-10 * around_mean, 1e-24 * (raw**2).sum(axis=0))
+    kept: list[int] = []
+    dropped: list[int] = []
+    factor = np.zeros_like(gram)
+    for j in range(gram.shape[0]):
+        rest = own[j]
+        if own[j] > floor[j]:
+            for position, i in enumerate(kept):
+                done = factor[i, :position] @ factor[j, :position]
+                factor[j, position] = (gram[i, j] - done) / factor[i, position]
+            rest = own[j] - (factor[j, : len(kept)] ** 2).sum()
+        if own[j] <= floor[j] or rest <= COLLINEAR_TOLERANCE * own[j]:
+            dropped.append(j)
+            continue
+        factor[j, len(kept)] = np.sqrt(rest)
+        kept.append(j)
+    return np.array(kept, dtype=np.int64), np.array(dropped, dtype=np.int64)
+
+
+def singleton_rows(
+    firm: IntArray, year: IntArray, effects: Sequence[str], keep: BoolArray
+) -> BoolArray:
+    """Rows that an effect fits perfectly because it has one row, found iteratively (Correia 2015).
+
+    Args:
+        firm, year: (n,) codes.
+        effects: the absorbed effects.
+        keep: (n,) rows still in the sample.
+
+    Returns:
+        (n,) flags of rows to drop; a subset of `keep`.
+    """
+    alive = keep.copy()
+    codes = [c for name, c in (("org_id", firm), ("year", year)) if name in effects]
+    while True:
+        alone = np.zeros_like(alive)
+        for code in codes:
+            counts = np.bincount(code[alive], minlength=int(code.max(initial=-1)) + 1)
+            alone |= alive & (counts[code] == 1)
+        if not alone.any():
+            return keep & ~alive
+        alive &= ~alone

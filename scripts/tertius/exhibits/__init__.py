@@ -1,0 +1,1 @@
+"""Tables, figures and the report: from estimates and verdicts to repeatable pages."""

@@ -1,0 +1,1 @@
+"""Figures: each module turns plain values into one matplotlib figure."""

@@ -1,0 +1,141 @@
+"""Provenance: what code, which inputs and which results belong together, by hashes of content."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import json
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "tertius"
+
+
+def hash_bytes(content: bytes) -> str:
+    """SHA-256 of some bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def hash_content(path: Path) -> str:
+    """SHA-256 of what a result says, not of how its writer packed it.
+
+    Parquet is hashed by schema and values, everything else by its bytes: all other writers of the
+    project give equal bytes for equal content.
+    """
+    if path.suffix != ".parquet":
+        return hash_file(path)
+    import polars as pl  # not at the top: reading the workflow needs hashes of code only
+
+    buffer = io.BytesIO()
+    pl.read_parquet(path).rechunk().write_ipc(buffer, compat_level=pl.CompatLevel.oldest())
+    return hash_bytes(buffer.getvalue())
+
+
+def hash_code(scripts: Iterable[Path], library: Path) -> dict[str, str]:
+    """For each step one hash of its script and of all library files that it imports.
+
+    Imports count whether direct or through others. Given to a rule as a parameter, the hash makes
+    an edit of the library re-run just the steps that use the edited file.
+
+    Args:
+        scripts: the steps' scripts.
+        library: the folder of the package `tertius`.
+
+    Returns:
+        16 hexadecimal digits by the script's name without suffix.
+    """
+    imports: dict[Path, list[Path]] = {}
+    content: dict[Path, bytes] = {}
+    hashes = {}
+    for script in scripts:
+        digest = hashlib.sha256()
+        for path in [script, *imported_modules(script, library, imports)]:
+            if path not in content:
+                content[path] = path.read_bytes()
+            digest.update(path.name.encode() + b"\0" + content[path] + b"\0")
+        hashes[script.stem] = digest.hexdigest()[:16]
+    return hashes
+
+
+def imported_modules(
+    source: Path, library: Path, known: dict[Path, list[Path]] | None = None
+) -> list[Path]:
+    """Files of the library that a Python file imports, directly or through others.
+
+    Args:
+        source: the Python file.
+        library: the folder of the package `tertius`.
+        known: direct imports found before, by file; filled up here.
+
+    Returns:
+        Paths, sorted, without `source` itself. Packages on the way count with their `__init__`.
+    """
+    direct = {} if known is None else known
+    found: set[Path] = set()
+    waiting = [source]
+    while waiting:
+        path = waiting.pop()
+        if path not in direct:
+            direct[path] = _direct_imports(path, library)
+        new = [imported for imported in direct[path] if imported not in found]
+        found.update(new)
+        waiting.extend(new)
+    return sorted(found - {source})
+
+
+def _direct_imports(source: Path, library: Path) -> list[Path]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return sorted({path for name in names for path in _files_of(name, library)})
+
+
+def _files_of(name: str, library: Path) -> list[Path]:
+    parts = name.split(".")
+    if parts[0] != PACKAGE:
+        return []
+    folders = [library.joinpath(*parts[1:depth]) for depth in range(1, len(parts) + 1)]
+    packages = [folder / "__init__.py" for folder in folders]
+    module = library.joinpath(*parts[1:]).with_suffix(".py") if len(parts) > 1 else None
+    return [path for path in [*packages, module] if path is not None and path.is_file()]
+
+
+def hash_tree(root: Path, files: Iterable[Path]) -> dict[str, str]:
+    """Content hash of each file, by its path below the root, sorted."""
+    return {path.relative_to(root).as_posix(): hash_content(path) for path in sorted(files)}
+
+
+def environment(packages: Iterable[str]) -> dict[str, Any]:
+    """Versions of Python and of the packages, and the kind of machine (no name, no path)."""
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "byteorder": sys.byteorder,
+        "packages": {name: metadata.version(name) for name in sorted(packages)},
+    }
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """A mapping as JSON with sorted keys, so that equal content gives equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")

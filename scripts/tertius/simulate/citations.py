@@ -1,0 +1,221 @@
+"""Backward citations: their spread over classes follows the planned search breadth.
+
+Only patents published before the year are cited, the better and younger ones more often.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cache
+
+import numpy as np
+import scipy.sparse as sp
+
+from .chance import stream
+from .organisations import Register
+from .patents import Patents
+from .settings import Flags, Floats, Ints, WorldSettings
+
+_SAME_CLASS = 0.77
+"""Chance that two patents of one first class agree in class, given how classes are drawn."""
+
+_FEW = 9
+"""Up to so many citations all ways to split them over classes are weighed."""
+
+_ROUNDS = 8
+"""A citation that hits a forbidden patent is redrawn at most so often, then left out."""
+
+
+@cache
+def _partitions(total: int, largest: int) -> tuple[tuple[int, ...], ...]:
+    """All ways to write `total` as a sum of descending parts of at most `largest`."""
+    if total == 0:
+        return ((),)
+    return tuple(
+        (part, *rest)
+        for part in range(min(total, largest), 0, -1)
+        for rest in _partitions(total - part, part)
+    )
+
+
+@cache
+def _splits(total: int, n_classes: int) -> tuple[tuple[tuple[int, ...], ...], Floats]:
+    """Candidate group sizes for `total` citations, and the share of equal pairs of each."""
+    if total <= _FEW:
+        options = [o for o in _partitions(total, total) if len(o) <= n_classes]
+    else:
+        others = min(n_classes - 1, 15)
+        options = []
+        for first in range(-(-total // (others + 1)), total + 1):
+            each, more = divmod(total - first, others)
+            rest = [each + 1] * more + [each] * (others - more)
+            options.append((first, *(size for size in rest if size)))
+    same = [sum(k * (k - 1) for k in o) / max(total * (total - 1), 1) for o in options]
+    order = np.argsort(np.array(same), kind="stable")
+    return tuple(options[k] for k in order), np.array(same)[order]
+
+
+def group_sizes(
+    total: int, breadth: float, n_classes: int, rng: np.random.Generator
+) -> tuple[int, ...]:
+    """Split `total` citations over classes so that the pair diversity is `breadth` on average.
+
+    Of the two candidate splits around the target one is drawn with the odds that make the mean
+    exact; targets out of reach take the nearest split.
+    """
+    options, same = _splits(total, n_classes)
+    wanted = (1.0 - breadth) / _SAME_CLASS
+    above = int(np.searchsorted(same, wanted))
+    if above == 0:
+        return options[0]
+    if above == len(options):
+        return options[-1]
+    low, high = same[above - 1], same[above]
+    share = (wanted - low) / (high - low)
+    return options[above] if rng.random() < share else options[above - 1]
+
+
+def cite(
+    settings: WorldSettings,
+    register: Register,
+    stock: Patents,
+    new_rows: Ints,
+    state: sp.csr_array,
+    breadth: Floats,
+    seed: int,
+    year: int,
+) -> tuple[Ints, Ints]:
+    """Citations made by the patents of a year, as rows (citing, cited) of the stock, no pair twice.
+
+    The citations of the patents that an organisation plans are split between its own patents,
+    those of its partners and external ones; the external ones spread over classes so that their
+    diversity follows `breadth`, shape (n,).
+    """
+    rng = stream(seed, "citations", year)
+    known = np.flatnonzero(stock.publication < dt.date(year, 1, 1).toordinal())
+    if len(known) == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    age = year - 1 - np.array([dt.date.fromordinal(d).year for d in stock.publication[known]])
+    weight = stock.quality[known] * np.exp(-age / 5.0)
+    by_class = _Urn(stock.classes[known, 0], known, weight, settings.n_classes)
+    rows, columns = np.nonzero(stock.owners[known] >= 0)
+    by_owner = _Urn(stock.owners[known][rows, columns], known[rows], weight[rows], register.n)
+    tied = state.toarray() > 0.0
+    citing, lead, urn, key = _plan(settings, register, stock, new_rows, tied, by_owner, breadth,
+                                   rng)  # fmt: skip
+    return _draw(stock, citing, lead, urn, key, (by_class, by_owner), tied, rng)
+
+
+class _Urn:
+    """Patents grouped by a key, drawn within a group in proportion to their weight."""
+
+    def __init__(self, key: Ints, row: Ints, weight: Floats, n_keys: int) -> None:
+        order = np.lexsort((row, key))
+        self.row = row[order]
+        self.ladder = np.concatenate([[0.0], np.cumsum(weight[order])])
+        self.start = np.searchsorted(key[order], np.arange(n_keys + 1))
+
+    def filled(self, key: Ints) -> Flags:
+        """Whether the groups hold anything."""
+        return np.asarray(self.start[key + 1] > self.start[key])
+
+    def draw(self, key: Ints, rng: np.random.Generator) -> Ints:
+        """One patent of each (filled) group asked for."""
+        low, high = self.ladder[self.start[key]], self.ladder[self.start[key + 1]]
+        height = low + rng.random(len(key)) * (high - low)
+        place = np.searchsorted(self.ladder, height, side="right") - 1
+        return np.asarray(self.row[np.clip(place, self.start[key], self.start[key + 1] - 1)])
+
+
+def _plan(
+    settings: WorldSettings,
+    register: Register,
+    stock: Patents,
+    new_rows: Ints,
+    tied: Flags,
+    by_owner: _Urn,
+    breadth: Floats,
+    rng: np.random.Generator,
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """For each citation: citing row, planner, urn (0 class, 1 owner) and key in the urn."""
+    plan = settings.patents
+    leads = stock.planner[new_rows]
+    blocks: list[tuple[Ints, Ints, Ints, Ints]] = []
+    for org in np.unique(leads):
+        mine = new_rows[leads == org]
+        slots = rng.permutation(np.repeat(mine, stock.citations[mine]))
+        partners = np.flatnonzero(tied[org])
+        partners = partners[by_owner.filled(partners)]
+        has_own = bool(by_owner.filled(np.array([org]))[0])
+        odds = rng.random(len(slots))
+        n_self = int((odds < plan.self_share).sum()) if has_own else 0
+        n_partner = int((odds > 1.0 - plan.partner_share).sum()) if len(partners) else 0
+        n_external = len(slots) - n_self - n_partner
+        near = rng.choice(partners, size=n_partner) if n_partner else partners[:0]
+        fields = _external_classes(settings, register, int(org), n_external, breadth[org], rng)
+        key = np.concatenate([fields, np.full(n_self, org), near]).astype(np.int64)
+        urn = np.repeat((0, 1), (n_external, n_self + n_partner))
+        blocks.append((slots, np.full(len(slots), org), urn, key))
+    columns = [np.concatenate([block[k] for block in blocks]) for k in range(4)]
+    return columns[0], columns[1], columns[2], columns[3]
+
+
+def _external_classes(
+    settings: WorldSettings,
+    register: Register,
+    org: int,
+    total: int,
+    breadth: float,
+    rng: np.random.Generator,
+) -> Ints:
+    """Classes of the external citations: most in the main class, others preferably in the field."""
+    if total == 0:
+        return np.empty(0, dtype=np.int64)
+    sizes = group_sizes(total, float(breadth), settings.n_classes, rng)
+    order = np.argsort(
+        -(np.log(register.profile[org] + 0.01) + rng.gumbel(size=settings.n_classes)),
+        kind="stable",
+    )
+    main = register.main_class[org]
+    order = np.concatenate([[main], order[order != main]])
+    return np.repeat(order[: len(sizes)], sizes)
+
+
+def _draw(
+    stock: Patents,
+    citing: Ints,
+    lead: Ints,
+    urn: Ints,
+    key: Ints,
+    urns: tuple[_Urn, _Urn],
+    tied: Flags,
+    rng: np.random.Generator,
+) -> tuple[Ints, Ints]:
+    """Draw the cited patents; external ones belong to no partner, and no pair comes twice."""
+    cited = np.full(len(citing), -1, dtype=np.int64)
+    padded = np.pad(tied, ((0, 0), (0, 1)))
+    todo = np.flatnonzero(np.where(urn == 0, urns[0].filled(np.where(urn == 0, key, 0)), True))
+    for _ in range(_ROUNDS):
+        for kind in (0, 1):
+            now = todo[urn[todo] == kind]
+            cited[now] = urns[kind].draw(key[now], rng)
+        owners = stock.owners[cited[todo]]
+        ours = (owners == lead[todo][:, None]).any(axis=1) | padded[
+            lead[todo][:, None], owners
+        ].any(axis=1)
+        cited[todo[(urn[todo] == 0) & ours]] = -1
+        cited[_repeats(citing, cited)] = -1
+        todo = todo[cited[todo] < 0]
+        if len(todo) == 0:
+            break
+    made = np.flatnonzero(cited >= 0)
+    made = made[np.lexsort((cited[made], citing[made]))]
+    return citing[made], cited[made]
+
+
+def _repeats(citing: Ints, cited: Ints) -> Ints:
+    """Places of citations whose pair stands earlier already."""
+    drawn = np.flatnonzero(cited >= 0)
+    order = drawn[np.lexsort((drawn, cited[drawn], citing[drawn]))]
+    again = (citing[order][1:] == citing[order][:-1]) & (cited[order][1:] == cited[order][:-1])
+    return np.asarray(order[1:][again])

@@ -1,0 +1,42 @@
+"""Writing a world to a folder, with the same bytes every time."""
+
+from __future__ import annotations
+
+import lzma
+from pathlib import Path
+
+import polars.selectors as cs
+import yaml
+
+from .world import World
+
+COMPRESSED = ("patents", "citations", "firm_years", "alliances")
+"""Tables written as .csv.xz; the small ones stay plain .csv."""
+
+
+def write_world(world: World, folder: Path | str) -> list[Path]:
+    """Write the raw tables and `truth.yaml` of a world; xz holds no time, so bytes are repeatable.
+
+    Args:
+        world: what to write.
+        folder: created if needed; files of the same name are replaced.
+
+    Returns:
+        The paths written, sorted.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, table in world.tables.items():
+        blanks_out = table.with_columns(cs.string().replace("", None))
+        text = blanks_out.write_csv(line_terminator="\n").encode("utf-8")
+        if name in COMPRESSED:
+            path, payload = target / f"{name}.csv.xz", lzma.compress(text, preset=6)
+        else:
+            path, payload = target / f"{name}.csv", text
+        path.write_bytes(payload)
+        paths.append(path)
+    truth = target / "truth.yaml"
+    text = yaml.safe_dump(world.truth, sort_keys=False, allow_unicode=True, width=100).encode()
+    truth.write_bytes(text)
+    return sorted([*paths, truth])

@@ -1,0 +1,49 @@
+"""Reader of citing-cited pairs: one row a citation.
+
+The date of a citation, where the file gives none, is the priority date of the citing patent; it is
+filled in when all sources of a study are put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tertius.problems import Problems
+from tertius.sources.fields import ROW, Field, check_mapping, read_fields
+from tertius.sources.loader import load
+from tertius.sources.result import SourceTables, step
+
+FIELDS = (
+    Field("citing_pid", needed=True, filled=True),
+    Field("cited_pid", needed=True, filled=True),
+    Field("cat", "code", allowed=("applicant", "examiner")),
+    Field("npl_text"),
+    Field("date", "date"),
+)
+
+
+def read(path: Path, mapping: Mapping[str, Any]) -> SourceTables:
+    """Citations; repeats of a pair and patents that cite themselves are left out and counted.
+
+    Raises:
+        InputError: every unreadable cell and missing column of the file.
+    """
+    problems = Problems()
+    check_mapping(mapping, FIELDS, (), path.name, problems)
+    loaded = load(path, mapping)
+    raw = read_fields(loaded, FIELDS, mapping, problems).drop(ROW)
+    problems.raise_if_any()
+    key = ["citing_pid", "cited_pid"]
+    # Of two rows of a pair the one that sorts first is kept, whatever the order of the file.
+    once = raw.sort(pl.all()).unique(key, keep="first", maintain_order=True)
+    others = once.filter(pl.col("citing_pid") != pl.col("cited_pid"))
+    ledger = (
+        step("rows read", raw.height, loaded.encoding),
+        step("repeated pairs", raw.height - once.height, "one kept"),
+        step("patents citing themselves", once.height - others.height, "dropped"),
+    )
+    return SourceTables({"citations": others}, ledger)

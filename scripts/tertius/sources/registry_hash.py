@@ -1,0 +1,51 @@
+"""Hashes and sizes of the project's own raw files, written into the registry.
+
+Run from the project's folder after a new simulation:
+    PYTHONPATH=scripts python -m tertius.sources.registry_hash config/sources.yaml data/raw
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from tertius.provenance import hash_file
+
+
+def refresh_hashes(registry: Path, raw_dir: Path) -> list[str]:
+    """Write the hash and size of the files that lie in `raw_dir` into the registry.
+
+    Comments and order of the file stay. For sources that the project makes itself; a published
+    file's hash is copied from its publisher.
+
+    Returns:
+        Keys of the sources whose file was found.
+    """
+    text = registry.read_text(encoding="utf-8")
+    blocks = re.split(r"(?m)^(?=[a-z][a-z0-9_]*:)", text)
+    found = []
+    for number, block in enumerate(blocks):
+        named = re.search(r"(?m)^  file: *(\S+)", block)
+        path = raw_dir / named.group(1) if named else None
+        if path is None or not path.is_file():
+            continue
+        found.append(block.split(":", 1)[0])
+        digest = hash_file(path)
+        block = re.sub(r"(?m)^  sha256: .*$", f"  sha256: {digest}", block)
+        blocks[number] = re.sub(r"(?m)^  bytes: .*$", f"  bytes: {path.stat().st_size}", block)
+    registry.write_text("".join(blocks), encoding="utf-8")
+    return found
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("registry", type=Path)
+    parser.add_argument("raw_dir", type=Path)
+    chosen = parser.parse_args()
+    sys.stdout.write("\n".join(refresh_hashes(chosen.registry, chosen.raw_dir)) + "\n")
+
+
+if __name__ == "__main__":
+    _main()

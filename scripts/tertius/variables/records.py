@@ -1,0 +1,294 @@
+"""Normal forms of the records behind the variables, with whole numbers in the place of names.
+
+Organisations are numbered in the order of their ids, families in the order of theirs, so that
+sorting by number is sorting by name and nothing depends on the order of the rows.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tertius.variables.inputs import Inputs
+
+PUBLICATION_MONTHS = 18
+"""Months from priority to publication where the publication date is not known."""
+
+
+def organisation_codes(inputs: Inputs) -> pl.DataFrame:
+    """org_id, org: every unit that stands in the risk set or in a record, sorted by id."""
+    return inputs.once("organisation_codes", lambda: _codes(inputs))
+
+
+def _codes(inputs: Inputs) -> pl.DataFrame:
+    parts = [inputs.risk_set["org_id"]]
+    if inputs.holders is not None:
+        parts.append(inputs.holders["org_id"])
+    for tie in inputs.ties.values():
+        parts += [tie["a"], tie["b"]]
+    for name in ("alliance_parties", "organisations"):
+        if name in inputs.tables:
+            parts.append(inputs.tables[name]["org_id"])
+    distinct = pl.concat([part.unique().rename("org_id") for part in parts]).unique().sort()
+    return distinct.to_frame().with_row_index("org").select("org_id", "org")
+
+
+def rows(inputs: Inputs) -> pl.DataFrame:
+    """org_id, org, year of the risk set, sorted by key."""
+    return inputs.once(
+        "rows",
+        lambda: (
+            inputs.risk_set.select("org_id", pl.col("year").cast(pl.Int32))
+            .unique()
+            .join(organisation_codes(inputs), on="org_id")
+            .select("org_id", "org", "year")
+            .sort("org", "year")
+        ),
+    )
+
+
+def coded(
+    inputs: Inputs, table: pl.DataFrame, column: str = "org_id", to: str = "org"
+) -> pl.DataFrame:
+    """The table with the number of the unit in the place of its id."""
+    codes = organisation_codes(inputs).rename({"org_id": column, "org": to})
+    return table.join(codes, on=column).drop(column)
+
+
+def organisations(inputs: Inputs) -> pl.DataFrame:
+    """The register with `org` in the place of org_id."""
+    return inputs.once("organisations", lambda: coded(inputs, inputs.tables["organisations"]))
+
+
+def publications(inputs: Inputs) -> pl.DataFrame:
+    """pid, unit, year, first: the family (`unit`) of every publication.
+
+    `first` marks the publications of the family's earliest year: classes, holders and office are
+    theirs alone, so that a later member of the family says nothing about an earlier year.
+    """
+    return inputs.once("publications", lambda: _publications(inputs))
+
+
+def _publications(inputs: Inputs) -> pl.DataFrame:
+    named = inputs.tables["patents"].select(
+        "pid",
+        pl.when(pl.col("family_id").is_null())
+        .then(pl.concat_str(pl.lit("p"), "pid"))
+        .otherwise(pl.concat_str(pl.lit("f"), "family_id"))
+        .alias("family"),
+        pl.col("year").cast(pl.Int32),
+    )
+    families = named["family"].unique().sort().to_frame().with_row_index("unit")
+    return named.join(families, on="family").select(
+        "pid", "unit", "year", (pl.col("year") == pl.col("year").min().over("unit")).alias("first")
+    )
+
+
+def families(inputs: Inputs) -> pl.DataFrame:
+    """unit, year, office, published: one row a family, of its earliest year.
+
+    `published` is the earliest publication date; where it is unknown 18 months after the priority
+    (or application) date, or after 31 December of the year.
+    """
+    return inputs.once("families", lambda: _families(inputs))
+
+
+def _families(inputs: Inputs) -> pl.DataFrame:
+    dated = pl.coalesce("prio_date", "app_date", pl.date(pl.col("year"), 12, 31))
+    assumed = dated.dt.offset_by(f"{PUBLICATION_MONTHS}mo")
+    table = inputs.tables["patents"].select(
+        "pid", "office", pl.coalesce("pub_date", assumed).alias("published"), "cited_total"
+    )
+    members = publications(inputs).filter("first").drop("first").join(table, on="pid")
+    return (
+        members.group_by("unit")
+        .agg(
+            pl.col("year").min(),
+            pl.col("office").fill_null("").min(),
+            pl.col("published").min(),
+            pl.col("cited_total").sum().alias("cited_total"),
+            pl.col("cited_total").is_not_null().any().alias("cited_known"),
+        )
+        .sort("unit")
+    )
+
+
+def holdings(inputs: Inputs) -> pl.DataFrame:
+    """unit, org, year, n_holders: who holds each family, sorted; whole counts."""
+    return inputs.once("holdings", lambda: _holdings(inputs))
+
+
+def _holdings(inputs: Inputs) -> pl.DataFrame:
+    assert inputs.holders is not None
+    first = publications(inputs).filter("first").select("pid", "unit", "year")
+    held = coded(inputs, inputs.holders.select("pid", "org_id"))
+    return (
+        held.join(first, on="pid")
+        .select("unit", "org", "year")
+        .unique()
+        .sort("unit", "org")
+        .with_columns(pl.len().over("unit").alias("n_holders"))
+    )
+
+
+def scheme(inputs: Inputs) -> str:
+    """The classification that classes are read in: IPC, or CPC where there is no IPC."""
+    schemes = set(inputs.tables["patent_classes"]["scheme"].unique())
+    return "IPC" if "IPC" in schemes or not schemes else "CPC"
+
+
+def class_numbers(inputs: Inputs, level: int = 4) -> pl.DataFrame:
+    """symbol, cls: the classes of one level, numbered in the order of their symbols.
+
+    Args:
+        inputs: the study's inputs.
+        level: characters of the symbol: 4 = subclass (H04L), 3 = class (H04).
+    """
+    return inputs.once(("class_numbers", level), lambda: _class_numbers(inputs, level))
+
+
+def _class_numbers(inputs: Inputs, level: int) -> pl.DataFrame:
+    distinct = _symbols(inputs, level)["symbol"].unique().sort().to_frame()
+    return distinct.with_row_index("cls").select("symbol", "cls")
+
+
+def _symbols(inputs: Inputs, level: int) -> pl.DataFrame:
+    codes = inputs.tables["patent_classes"].filter(pl.col("scheme") == scheme(inputs))
+    return codes.select("pid", pl.col("code").str.slice(0, level).alias("symbol"))
+
+
+def family_classes(inputs: Inputs, level: int = 4) -> pl.DataFrame:
+    """unit, cls, n_classes: the distinct classes of each family, sorted.
+
+    Args:
+        inputs: the study's inputs.
+        level: characters of the symbol: 4 = subclass (H04L), 3 = class (H04).
+    """
+    return inputs.once(("family_classes", level), lambda: _family_classes(inputs, level))
+
+
+def _family_classes(inputs: Inputs, level: int) -> pl.DataFrame:
+    first = publications(inputs).filter("first").select("pid", "unit")
+    return (
+        _symbols(inputs, level)
+        .join(class_numbers(inputs, level), on="symbol")
+        .join(first, on="pid")
+        .select("unit", "cls")
+        .unique()
+        .sort("unit", "cls")
+        .with_columns(pl.len().over("unit").alias("n_classes"))
+    )
+
+
+def citation_pairs(inputs: Inputs) -> pl.DataFrame:
+    """citing, cited, date, year: one row a pair of families, dated by its first citation.
+
+    Citations inside a family and citations of a family that is younger than the citation are left
+    out (`record_ledger` counts them). A cited document that is not among the patents has a number
+    above all families.
+    """
+    return inputs.once("citation_pairs", lambda: _citation_pairs(inputs)[0])
+
+
+def _citation_pairs(inputs: Inputs) -> tuple[pl.DataFrame, dict[str, int]]:
+    members = publications(inputs).select("pid", "unit")
+    years = families(inputs).select(pl.col("unit").alias("cited"), pl.col("year").alias("born"))
+    named = inputs.tables["citations"].select("citing_pid", "cited_pid", "date")
+    known = named.join(
+        members.rename({"pid": "citing_pid", "unit": "citing"}), on="citing_pid"
+    ).join(members.rename({"pid": "cited_pid", "unit": "cited"}), on="cited_pid", how="left")
+    outside = known.filter(pl.col("cited").is_null())["cited_pid"].unique().sort().to_frame()
+    numbers = outside.with_row_index("other", offset=years.height)
+    pairs = (
+        known.join(numbers, on="cited_pid", how="left")
+        .select("citing", pl.coalesce("cited", "other").cast(pl.UInt32).alias("cited"), "date")
+        .group_by("citing", "cited")
+        .agg(pl.col("date").min())
+        .with_columns(pl.col("date").dt.year().cast(pl.Int32).alias("year"))
+        .join(years, on="cited", how="left")
+    )
+    within = pl.col("citing") == pl.col("cited")
+    younger = (pl.col("born") > pl.col("year")).fill_null(False)
+    kept = pairs.filter(~within & ~younger).drop("born").sort("citing", "cited")
+    counts = {
+        "citations": named.height,
+        "citations_outside_the_patents": known.filter(pl.col("cited").is_null()).height,
+        "citation_pairs_of_families": pairs.height,
+        "pairs_inside_a_family_left_out": pairs.filter(within).height,
+        "pairs_to_a_younger_family_left_out": pairs.filter(~within & younger).height,
+        "pairs_used": kept.height,
+    }
+    return kept, counts
+
+
+def citation_instances(inputs: Inputs) -> pl.DataFrame:
+    """org, year, cited, n: how many of the unit's families of the year cite a family."""
+    return inputs.once("citation_instances", lambda: _citation_instances(inputs))
+
+
+def _citation_instances(inputs: Inputs) -> pl.DataFrame:
+    held = holdings(inputs).select(pl.col("unit").alias("citing"), "org")
+    return (
+        citation_pairs(inputs)
+        .join(held, on="citing")
+        .group_by("org", "year", "cited")
+        .agg(pl.len().alias("n"))
+        .sort("org", "year", "cited")
+    )
+
+
+def patent_counts(inputs: Inputs) -> pl.DataFrame:
+    """org, year, n: families of the priority year, whole counts."""
+    return inputs.once(
+        "patent_counts",
+        lambda: (
+            holdings(inputs).group_by("org", "year").agg(pl.len().alias("n")).sort("org", "year")
+        ),
+    )
+
+
+def partners(inputs: Inputs, network: str) -> pl.DataFrame:
+    """year, org, partner, n_records: every tie from both ends, sorted."""
+    return inputs.once(("partners", network), lambda: _partners(inputs, network))
+
+
+def _partners(inputs: Inputs, network: str) -> pl.DataFrame:
+    ties = inputs.ties[network].select("year", "a", "b", "n_records")
+    numbered = coded(inputs, coded(inputs, ties, "a", "org"), "b", "partner")
+    order = ["year", "org", "partner", "n_records"]
+    back = numbered.rename({"org": "partner", "partner": "org"})
+    return pl.concat([numbered.select(order), back.select(order)]).sort("year", "org", "partner")
+
+
+def active_records(inputs: Inputs, network: str) -> pl.DataFrame:
+    """year, org, record_id: the records behind each unit's ties, each once."""
+    return inputs.once(("active_records", network), lambda: _active_records(inputs, network))
+
+
+def _active_records(inputs: Inputs, network: str) -> pl.DataFrame:
+    records = inputs.tie_records[network].select("year", "a", "b", "record_id")
+    ends = [records.select("year", pl.col(end).alias("org_id"), "record_id") for end in ("a", "b")]
+    return coded(inputs, pl.concat(ends).unique()).sort("year", "org", "record_id")
+
+
+def record_ledger(inputs: Inputs) -> dict[str, int]:
+    """What happened to the patent records on the way into the variables, counted."""
+    if not inputs.has("patents"):
+        return {}
+    members = publications(inputs)
+    ledger = {
+        "publications": members.height,
+        "families": families(inputs).height,
+        "publications_later_in_their_family": members.filter(~pl.col("first")).height,
+    }
+    if inputs.has("holders"):
+        ledger["holdings"] = holdings(inputs).height
+        held = holdings(inputs)["unit"].n_unique()
+        ledger["families_without_holder"] = ledger["families"] - held
+    if inputs.has("patent_classes"):
+        classes = family_classes(inputs)
+        ledger["families_without_class"] = ledger["families"] - classes["unit"].n_unique()
+        many = classes.filter(pl.col("n_classes") > 30)["unit"].n_unique()
+        ledger["families_with_more_than_30_classes"] = many
+    if inputs.has("citations"):
+        ledger.update(_citation_pairs(inputs)[1])
+    return ledger

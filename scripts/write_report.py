@@ -1,0 +1,78 @@
+"""Write the report of a study: one self-contained page."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tertius import entry, provenance
+from tertius.exhibits.backends import fragment_of_page
+from tertius.exhibits.build_report import ReportInputs, build_content
+from tertius.exhibits.config import Exhibit, truth_names
+from tertius.exhibits.report import render_report
+from tertius.exhibits.results import read_models
+from tertius.exhibits.style import write_bytes
+from tertius.exhibits.truth import read_plant
+
+
+def main(
+    *,
+    panel: Path,
+    estimates: Path,
+    verdicts: Path,
+    tables: list[Path],
+    figures: list[Path],
+    descriptions: Path,
+    facts: list[Path],
+    ledgers: list[Path],
+    truth: list[Path],
+    page: Path,
+    study: str,
+    settings: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, Any]],
+    codebook: Mapping[str, Mapping[str, Any]],
+    claims: Mapping[str, Mapping[str, Any]],
+    exhibits: list[Mapping[str, Any]],
+    packages: list[str],
+) -> None:
+    wanted = [Exhibit.from_plain(plain) for plain in exhibits]
+    environment = provenance.environment(packages)
+    inputs = ReportInputs(
+        study=study,
+        settings=settings,
+        sources=sources,
+        codebook=codebook,
+        claims=claims,
+        exhibits=wanted,
+        results=read_models(estimates),
+        panel=pl.read_parquet(panel),
+        facts={path.stem.removesuffix("_facts"): pl.read_parquet(path) for path in facts},
+        verdicts=pl.read_csv(verdicts, infer_schema_length=None),
+        ledgers={path.stem: json.loads(path.read_text("utf-8")) for path in ledgers},
+        tables={
+            path.stem: fragment_of_page(path.read_text("utf-8"))
+            for path in tables
+            if path.suffix == ".html"
+        },
+        figures=images_by_id(figures),
+        descriptions=json.loads(descriptions.read_text("utf-8")),
+        versions={"python": environment["python"], **environment["packages"]},
+        plant=read_plant(truth, truth_names(wanted)),
+    )
+    write_bytes(page, render_report(build_content(inputs)).encode("utf-8"))
+
+
+def images_by_id(paths: list[Path]) -> dict[str, dict[str, bytes]]:
+    """Bytes of the svg and png files, by exhibit and kind."""
+    found: dict[str, dict[str, bytes]] = {}
+    for path in paths:
+        kind = path.suffix.lstrip(".")
+        if kind in ("svg", "png"):
+            found.setdefault(path.stem, {})[kind] = path.read_bytes()
+    return found
+
+
+if "snakemake" in globals():
+    entry.run(main, globals()["snakemake"])

@@ -1,0 +1,25 @@
+"""What tests share: where the project and the real raw data are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+RAW = Path(os.environ.get("TERTIUS_RAW", ROOT.parent / "shared" / "data")).resolve()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_raw() -> Path:
+    """The folder that holds the raw files of the real studies."""
+    if not RAW.is_dir():
+        pytest.skip(f"TERTIUS_RAW: there is no folder {RAW}; the real studies were not run")
+    return RAW

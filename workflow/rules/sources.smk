@@ -1,0 +1,24 @@
+# Raw files: fetched where they are missing, never written over, verified by hash.
+
+
+def raw_files_found():
+    """The raw files that lie at their place; when one changes it is verified again."""
+    files = [STUDY.raw_dir / entry["file"] for entry in REGISTRY.sources.values()]
+    return [str(path) for path in files if path.exists()]
+
+
+rule fetch_sources:
+    input:
+        raw=raw_files_found(),
+    output:
+        receipts=f"{DATA}/fetched.json",
+    params:
+        code=code("fetch_sources"),
+        sources=REGISTRY.sources,
+        raw_dir=str(STUDY.raw_dir),
+    log:
+        f"{LOGS}/fetch_sources.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch_sources.tsv"
+    script:
+        "../../scripts/fetch_sources.py"
