@@ -43,7 +43,7 @@ def main(
         ties={path.stem: pl.read_parquet(path) for path in ties},
         types={} if types is None else dict(types.iter_rows()),
         verdicts=pl.read_csv(verdicts, infer_schema_length=None),
-        labels=Labels.from_codebook(codebook, declared),
+        labels=Labels.from_codebook(codebook, declared, unit),
         focal=focal,
         years=(years[0], years[1]),
         seed=seed,

@@ -22,9 +22,10 @@ def main(
     exhibits: list[Mapping[str, Any]],
     codebook: Mapping[str, Mapping[str, Any]],
     declared: Mapping[str, Mapping[str, Any]],
+    unit: str = "organisation",
 ) -> None:
     rows, results = pl.read_parquet(panel), read_models(estimates)
-    labels = Labels.from_codebook(codebook, declared)
+    labels = Labels.from_codebook(codebook, declared, unit)
     for exhibit in (Exhibit.from_plain(plain) for plain in exhibits):
         if exhibit.is_table:
             table = build_table(exhibit, results, rows, labels)

@@ -59,7 +59,7 @@ def test_all_errors_of_a_study_come_at_once_with_key_path(project: Path) -> None
     with pytest.raises(InputError) as caught:
         load_study(project, "broken")
     text = str(caught.value)
-    assert "broken.yaml: tyes: unknown key 'tyes' -> did you mean 'ties'?" in text
+    assert "broken.yaml: tyes: unknown key 'tyes' -> did you mean 'ties' or 'years'?" in text
     assert (
         "broken.yaml: unit: 'organization' is not allowed -> did you mean 'organisation'?" in text
     )

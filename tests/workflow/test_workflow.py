@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from tests.workflow.conftest import Project, copy_project
+
+from tests.project import Project, copy_project
 
 STUDY = "demo_small"
 
@@ -146,7 +147,7 @@ def test_a_killed_run_goes_on_when_started_again(root: Path, tmp_path: Path) -> 
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not project.results(STUDY).joinpath("report", "index.html").exists()
-    project.run(STUDY, "--until", "resolve_identity", "--nolock").succeeded()
+    project.run(STUDY, "--until", "resolve_identity").succeeded()
     assert pl.read_parquet(tables.parent / "tables" / "patents.parquet").height > 0
 
 

@@ -1,4 +1,5 @@
 # What every rule file uses: the study, its folders, and what makes a step re-run.
+import fcntl
 import os
 import sys
 import tomllib
@@ -22,7 +23,7 @@ os.environ |= {
 
 from tertius.claims import load_checked_claims
 from tertius.exhibits.config import exhibit_paths, exhibit_problems, resolve_exhibits
-from tertius.problems import InputError
+from tertius.problems import InputError, Problem
 from tertius.provenance import hash_code
 from tertius.registry import load_registry, read_checked
 
@@ -37,6 +38,23 @@ def checked(load, *arguments):
         os._exit(1)
 
 
+def hold_folder():
+    """Keep a second run out of this folder; the system lets go when a run ends or is killed."""
+    folder = Path(".snakemake")
+    folder.mkdir(exist_ok=True)
+    held = open(folder / "run.lock", "w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise InputError(
+            [Problem("this folder", "another run is going on", "wait for its end")]
+        )
+    return held
+
+
+LOCK = (
+    checked(hold_folder) if workflow.is_main_process and not workflow.dryrun else None
+)
 REGISTRY = checked(load_registry, ROOT, config["study"], config["raw_dir"])
 STUDY = REGISTRY.study
 DATA = f"data/processed/{STUDY.name}"

@@ -12,13 +12,13 @@ rule fetch_sources:
         raw=raw_files_found(),
     output:
         receipts=f"{DATA}/fetched.json",
-    params:
-        code=code("fetch_sources"),
-        sources=REGISTRY.sources,
-        raw_dir=str(STUDY.raw_dir),
     log:
         f"{LOGS}/fetch_sources.log",
     benchmark:
         f"{BENCHMARKS}/fetch_sources.tsv"
+    params:
+        code=code("fetch_sources"),
+        sources=REGISTRY.sources,
+        raw_dir=str(STUDY.raw_dir),
     script:
         "../../scripts/fetch_sources.py"

@@ -32,17 +32,20 @@ def to_csv(table: Table) -> bytes:
     return buffer.getvalue().encode("utf-8-sig")
 
 
-def to_html(table: Table, caption: bool = True) -> str:
-    """The table as an HTML fragment: scoped heads, caption, notes below."""
+def to_html(table: Table) -> str:
+    """The table as an HTML fragment: caption, scoped heads, notes; without rows, notes only."""
+    zh = f' <span lang="zh">{escape(table.title_zh)}</span>' if table.title_zh else ""
+    notes = [f'<p class="note">{escape(minus(note))}</p>' for note in table.notes]
+    if not table.rows:
+        title = f'<p class="caption" id="{escape(table.id)}">{escape(table.title)}{zh}</p>'
+        return "\n".join([title, *notes])
     lines = [
         f'<div class="table-wrap" id="{escape(table.id)}" tabindex="0" role="region" '
         f'aria-label="{escape(table.title)}">',
         f'<table class="stat{" dense" if table.width > 10 else ""}">',
+        f"<caption>{escape(table.title)}{zh}</caption>",
+        "<thead>",
     ]
-    if caption:
-        zh = f' <span lang="zh">{escape(table.title_zh)}</span>' if table.title_zh else ""
-        lines.append(f"<caption>{escape(table.title)}{zh}</caption>")
-    lines.append("<thead>")
     for number, head in enumerate(table.heads):
         stub = escape(table.stub) if number == len(table.heads) - 1 else ""
         first = f'<th scope="col">{stub}</th>' if stub else "<td></td>"
@@ -56,9 +59,7 @@ def to_html(table: Table, caption: bool = True) -> str:
         below = _detail_rows(table.rows[place + 1 :]) if row.kind == "body" else 0
         lines.append(_html_row(row, table.width, row.kind == "summary" != previous, below))
         previous = row.kind
-    lines.append("</tbody>\n</table>\n</div>")
-    lines.extend(f'<p class="note">{escape(minus(note))}</p>' for note in table.notes)
-    return "\n".join(lines)
+    return "\n".join([*lines, "</tbody>\n</table>\n</div>", *notes])
 
 
 def _detail_rows(rows: tuple[Row, ...]) -> int:
@@ -137,8 +138,12 @@ def tex_text(text: str) -> str:
 
 def to_tex(table: Table) -> bytes:
     r"""The table as a LaTeX float; needs only \usepackage{booktabs} and UTF-8 input."""
-    size = r"\small" if table.width <= 4 else r"\footnotesize" if table.width <= 7 else r"\tiny"
-    gap = "" if table.width <= 4 else r"\setlength{\tabcolsep}{3pt}"
+    tall = len(table.rows) > 45
+    size = (
+        r"\tiny" if table.width > 7 else r"\footnotesize" if table.width > 4 or tall else r"\small"
+    )
+    gap = r"\setlength{\tabcolsep}{3pt}" if table.width > 4 else ""
+    gap += r"\renewcommand{\arraystretch}{0.85}" if tall else ""
     lines = [
         r"% needs \usepackage{booktabs}", r"\begin{table}[htbp]", rf"\centering{size}{gap}",
         rf"\caption{{{tex_text(table.title)}}}", rf"\label{{tab:{table.id}}}",

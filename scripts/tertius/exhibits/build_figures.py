@@ -30,10 +30,14 @@ from tertius.exhibits.style import (
     new_figure,
     p_relation,
     real,
+    wrap,
 )
 from tertius.exhibits.truth import Comparison, Plant, compare_with_truth
 from tertius.model_spec import parse_term
 from tertius.shapes.quadratic import Quadratic, fieller_set
+
+NOT_DRAWN = "Not drawn"
+"""How the description of a figure without content begins."""
 
 PAPERS = {"zhang2025": "Paper A, Zhang & Zhang (2025)", "shao2023": "Paper B, Shao et al. (2023)"}
 
@@ -76,7 +80,7 @@ def build_figure(exhibit: Exhibit, data: FigureData) -> Drawn:
     missing = refusals(exhibit.needed_models, data.results)
     if missing and len(missing) == len(exhibit.needed_models):
         text = "; ".join(f"{name}: {why}" for name, why in missing.items())
-        return _said(f"Not drawn, for no model was estimated ({text}).")
+        return _said(f"no model was estimated ({text}).")
     makers = {
         "coefficients": _coefficients,
         "inverted_u": _inverted_u,
@@ -88,10 +92,11 @@ def build_figure(exhibit: Exhibit, data: FigureData) -> Drawn:
     return makers[exhibit.kind](exhibit, data)
 
 
-def _said(text: str) -> Drawn:
+def _said(reason: str) -> Drawn:
+    text = f"{NOT_DRAWN}: {reason}"
     with figure_style():
-        figure = new_figure(6.0, 1.2)
-        figure.text(0.02, 0.5, text, va="center", wrap=True)
+        figure = new_figure(6.5, 1.2)
+        figure.text(0.02, 0.5, wrap(text, 88), va="center")
     return Drawn(figure, text)
 
 
@@ -107,7 +112,7 @@ def _coefficients(exhibit: Exhibit, data: FigureData) -> Drawn:
                 )
                 panels.setdefault(data.labels.term(term), {})[model.name] = found
     if not panels:
-        return _said("Not drawn: no model has a coefficient for the terms asked for.")
+        return _said("no model has a coefficient for the terms asked for.")
     names = [model.name for model in models]
     level = float(models[0].spec.get("confidence", 0.95))
     said = [
@@ -123,19 +128,21 @@ def _inverted_u(exhibit: Exhibit, data: FigureData) -> Drawn:
     model = data.results.estimated[exhibit.model]
     terms = (exhibit.x, f"{exhibit.x}^2")
     if any(term not in model.terms for term in terms):
-        return _said(f"Not drawn: {model.name} has no coefficients for {' and '.join(terms)}.")
+        return _said(f"{model.name} has no coefficients for {' and '.join(terms)}.")
     curve, level = model_curve(model, exhibit.x, data.panel)
     x_label = data.labels.term(exhibit.x)
     outcome = data.labels.variable(str(model.fit["outcome"]))
     relation = "divided by" if curve.is_ratio else "minus"
     y_label = f"Expected {_lower(outcome)}, {relation} its value at the mean of the horizontal axis"
     low, high = curve.fieller or (None, None)
-    bounds = f"Fieller interval {real(low)} to {real(high)}" if low else curve.fieller_note
+    bounds = (
+        f"Fieller interval {real(low)} to {real(high)}" if low is not None else curve.fieller_note
+    )
     alt = (
         f"Fitted curve of {outcome} against {x_label} in model {model.name}: turning point "
         f"{real(curve.turning)}, {bounds}; {count(len(curve.values))} observations below."
     )
-    return Drawn(inverted_u_plot(curve, x_label, y_label, level), alt)
+    return Drawn(inverted_u_plot(curve, x_label, wrap(y_label, 88), level), alt)
 
 
 def _lower(text: str) -> str:
@@ -194,13 +201,14 @@ def _network(exhibit: Exhibit, data: FigureData) -> Drawn:
     years = exhibit.years or picture_years(inside)
     kinds = {node: data.types.get(node, data.default_type) for node in _ends(ties)}
     picture = network_picture(ties, kinds, years, data.seed, exhibit.max_nodes)
+    noun = "inventors" if data.default_type == "person" else "organisations"
     said = [
-        f"{w.year}: {count(w.n_nodes)} tied organisations and {count(w.n_ties)} ties, of which "
+        f"{w.year}: {count(w.n_nodes)} tied {noun} and {count(w.n_ties)} ties, of which "
         f"{count(len(w.degree))} and {count(len(w.ties))} are drawn"
         for w in picture.windows
     ]
     alt = f"Network {network_words(name)} in {len(said)} years. " + "; ".join(said) + "."
-    return Drawn(network_plot(picture), alt)
+    return Drawn(network_plot(picture, noun), alt)
 
 
 def _ends(ties: pl.DataFrame) -> list[str]:
@@ -215,12 +223,14 @@ def _attrition(exhibit: Exhibit, data: FigureData) -> Drawn:
         for ledger in [data.results.estimated[name].fit["ledger"]]
     }
     if not blocks:
-        return _said("Not drawn: none of the models was estimated.")
+        return _said("none of the models was estimated.")
+    unit = data.labels.unit
     said = [
-        f"{model}: from {count(steps[0][1])} firm-years to {count(steps[-1][1])}"
+        f"{model}: from {count(steps[0][1])} {unit}-years to {count(steps[-1][1])}"
         for model, steps in blocks.items()
     ]
-    return Drawn(attrition_plot(blocks), "Firm-years left after each step. " + "; ".join(said))
+    alt = f"{unit.capitalize()}-years left after each step. " + "; ".join(said) + "."
+    return Drawn(attrition_plot(blocks, unit), alt)
 
 
 def truth_comparison(model: ModelResult, plant: Plant) -> Comparison:
@@ -236,7 +246,7 @@ def truth_comparison(model: ModelResult, plant: Plant) -> Comparison:
 def _truth(exhibit: Exhibit, data: FigureData) -> Drawn:
     comparison = truth_comparison(data.results.estimated[exhibit.model], data.plant)
     if not comparison.rows:
-        return _said("Not drawn: no planted coefficient has an estimate.")
+        return _said("no planted coefficient has an estimate.")
     names = [data.labels.term(row.term) for row in comparison.rows]
     alt = (
         f"Planted against estimated coefficients: {comparison.n_inside} of "

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tertius.exhibits import grids
-from tertius.exhibits.build_figures import truth_comparison
+from tertius.exhibits.build_figures import NOT_DRAWN, truth_comparison
 from tertius.exhibits.claim_rows import claim_rows, families_grid, overview, verdict_counts
 from tertius.exhibits.config import Exhibit
 from tertius.exhibits.content import (
@@ -77,11 +77,9 @@ class ReportInputs:
 
 def build_content(inputs: ReportInputs) -> ReportContent:
     """The content of the report; everything sorted, numbers as the texts that are printed."""
-    labels, results, settings = (
-        Labels.from_codebook(inputs.codebook),
-        inputs.results,
-        inputs.settings,
-    )
+    results, settings = inputs.results, inputs.settings
+    declared, unit = settings.get("variables"), str(settings["unit"])
+    labels = Labels.from_codebook(inputs.codebook, declared, unit)
     estimated = tuple(results.estimated)
     rows = claim_rows(inputs.verdicts, inputs.claims, estimated)
     used = grids.used_variables(results)
@@ -93,6 +91,7 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         note=Bilingual.of(settings.get("note")),
         cautions=tuple(Bilingual.of(text) for text in settings.get("cautions", ())),
         facts=_facts(settings, sample),
+        unit=labels.unit,
         claims=rows,
         overview=overview(rows),
         counts=verdict_counts(rows),
@@ -102,7 +101,7 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         tables=tuple(_table(e, inputs.tables[e.id]) for e in inputs.exhibits if e.is_table),
         figures=tuple(_figure(e, inputs) for e in inputs.exhibits if not e.is_table),
         networks=_networks(inputs, years),
-        attrition=grids.attrition_grid(results),
+        attrition=grids.attrition_grid(results, labels.unit),
         warnings=grids.warnings_grid(results),
         refused=grids.refused_grid(results),
         sources=tuple(_source(name, entry) for name, entry in inputs.sources.items()),
@@ -190,6 +189,7 @@ def _figure(exhibit: Exhibit, inputs: ReportInputs) -> FigureBlock:
         title=Bilingual.of(exhibit.title),
         caption=Bilingual.of(exhibit.caption),
         alt=minus(inputs.descriptions[exhibit.id]),
+        drawn=not inputs.descriptions[exhibit.id].startswith(NOT_DRAWN),
         image=data_uri(inputs.figures[exhibit.id]),
         files=files,
     )

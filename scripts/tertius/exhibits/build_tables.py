@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
 from tertius.exhibits.config import Exhibit
-from tertius.exhibits.descriptives import correlation_table, descriptives_table, sample_rows
+from tertius.exhibits.descriptives import (
+    correlation_table,
+    defined_values,
+    descriptives_table,
+    sample_rows,
+)
 from tertius.exhibits.labels import Labels
 from tertius.exhibits.regression import RegressionStyle, regression_table
 from tertius.exhibits.results import ModelResult, ModelResults
@@ -42,9 +49,14 @@ def build_table(
         return Table(*exhibit.identity, stub="Variable", heads=(("",),), rows=(), notes=notes)
     rows = sample_rows(panel, model.sample)
     listed = exhibit.variables or model_variables(model)
-    codes = tuple(dict.fromkeys([str(model.fit["outcome"]), *listed]))
+    wanted = tuple(dict.fromkeys([str(model.fit["outcome"]), *listed]))
+    codes = tuple(c for c in wanted if np.isfinite(defined_values(rows, c)).any())
+    empty = [labels.variable(code) for code in wanted if code not in codes]
     make = descriptives_table if exhibit.kind == "descriptives" else correlation_table
-    return make(exhibit.identity, rows, codes, labels, model.name)
+    table = make(exhibit.identity, rows, codes, labels, model.name)
+    if not empty:
+        return table
+    return replace(table, notes=(*table.notes, f"No value in this sample: {', '.join(empty)}."))
 
 
 def refusals(models: Sequence[str], results: ModelResults) -> dict[str, str]:

@@ -89,13 +89,14 @@ class TableBlock:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """A figure: image as a data URI, words for those who cannot see it, links to its files."""
+    """A figure: image as a data URI, words for it (the reason where not drawn), links to files."""
 
     id: str
     kind: str
     title: Bilingual
     caption: Bilingual
     alt: str
+    drawn: bool
     image: str
     files: tuple[Link, ...]
 
@@ -146,6 +147,7 @@ class ReportContent:
     note: Bilingual
     cautions: tuple[Bilingual, ...]
     facts: tuple[tuple[str, str], ...]
+    unit: str
     claims: tuple[ClaimRow, ...]
     overview: tuple[Section, ...]
     counts: tuple[tuple[str, int], ...]

@@ -154,11 +154,11 @@ def status_counts(rows: pl.DataFrame, codes: Sequence[str]) -> dict[str, dict[st
 def _notes(
     rows: pl.DataFrame, codes: Sequence[str], labels: Labels, sample_name: str
 ) -> tuple[str, ...]:
-    firms, total = rows["org_id"].n_unique(), rows.height
+    firms, total, unit = rows["org_id"].n_unique(), rows.height, labels.unit
     notes = [
-        f"Sample of model {sample_name}: {count(total)} firm-years of {count(firms)} firms. Raw "
-        "values before winsorising; statistics over defined values only. SD within: around firm "
-        "means."
+        f"Sample of model {sample_name}: {count(total)} {unit}-years of {count(firms)} {unit}s. "
+        "Raw values before winsorising; statistics over defined values only. SD within: around "
+        f"{unit} means."
     ]
     reasons = []
     for code, counted in status_counts(rows, codes).items():

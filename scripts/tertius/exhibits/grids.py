@@ -27,7 +27,7 @@ FACT_WORDS = {
 MAX_LEDGER_ROWS = 25
 
 
-def attrition_grid(results: ModelResults) -> Grid:
+def attrition_grid(results: ModelResults, unit: str = "firm") -> Grid:
     """One line a model and step: rows and firms left, and what the step lost."""
     rows = []
     for name, model in results.estimated.items():
@@ -39,7 +39,7 @@ def attrition_grid(results: ModelResults) -> Grid:
             before = step["rows"]
     return Grid(
         "From the risk set to each estimation sample",
-        ("Model", "Step", "Firm-years", "Firms", "Lost"),
+        ("Model", "Step", f"{unit.capitalize()}-years", f"{unit.capitalize()}s", "Lost"),
         tuple(rows),
         frozenset({2, 3, 4}),
         "The last line of a model is the N that it reports.",
@@ -80,7 +80,7 @@ def models_grid(results: ModelResults, labels: Labels) -> Grid:
         )
         for name, model in results.estimated.items()
     )
-    heads = ("Model", "Outcome", "Estimator", "Focal terms", "N", "Firms")
+    heads = ("Model", "Outcome", "Estimator", "Focal terms", "N", f"{labels.unit.capitalize()}s")
     return Grid("Models", heads, rows, frozenset({4, 5}))
 
 

@@ -27,22 +27,25 @@ _UNDEFINED = re.compile(r"^undefined\((?P<variable>\w+)=(?P<status>\w+)\)$")
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels of codebook variables in English and Chinese, and which of them are proxies."""
+    """Labels of codebook variables, which of them are proxies, and what a unit is called."""
 
     english: Mapping[str, str] = field(default_factory=dict)
     chinese: Mapping[str, str] = field(default_factory=dict)
     proxies: frozenset[str] = frozenset()
+    unit: str = "firm"
 
     @classmethod
     def from_codebook(
         cls,
         codebook: Mapping[str, Mapping[str, Any]],
         declared: Mapping[str, Mapping[str, Any]] | None = None,
+        unit: str = "organisation",
     ) -> Labels:
         """Labels of a codebook: code -> {label: {en, zh}, mark, ...}; mark P is a proxy.
 
         `declared` holds a study's variants, name -> {of: code, network: ...}, which are labelled
-        by the variable they are of, with the network or the name in brackets.
+        by the variable they are of, with the network or the name in brackets. `unit` of a study:
+        its organisations are called firms.
         """
         entries = dict(codebook)
         for name, variant in (declared or {}).items():
@@ -50,14 +53,15 @@ class Labels:
             base = codebook[variant["of"]]
             label = {key: f"{text} ({words})" for key, text in base["label"].items()}
             entries[name] = {**base, "label": label}
-        return cls._from_entries(entries)
+        return cls._from_entries(entries, "firm" if unit == "organisation" else unit)
 
     @classmethod
-    def _from_entries(cls, codebook: Mapping[str, Mapping[str, Any]]) -> Labels:
+    def _from_entries(cls, codebook: Mapping[str, Mapping[str, Any]], unit: str) -> Labels:
         return cls(
             {code: str(entry["label"]["en"]) for code, entry in codebook.items()},
             {code: str(entry["label"].get("zh", "")) for code, entry in codebook.items()},
             frozenset(code for code, entry in codebook.items() if entry.get("mark") == "P"),
+            unit,
         )
 
     def variable(self, code: str) -> str:

@@ -143,7 +143,7 @@ def _word_rows(grid: _Table, table: Table, small: bool) -> None:
     previous = "body"
     label: _Cell | None = None
     for place, row in enumerate(table.rows):
-        cells = grid.add_row().cells
+        cells = grid.add_row().cells  # type: ignore[no-untyped-call]
         texts = (row.label, *(minus(cell.text) for cell in row.cells))
         for column, text in enumerate(texts):
             _fill(cells[column], text, left=column == 0, small=small, italic=row.kind == "group")

@@ -121,12 +121,13 @@ def _summary_rows(
     def effect(name: str) -> Callable[[ModelResult], Cell]:
         return lambda m: Cell("yes" if name in m.fit["effects"] else "no")
 
+    words = {**EFFECT_WORDS, "org_id": labels.unit}
     rows = [
         line("Estimator", "estimator", lambda m: Cell(_estimator(m))),
-        *(line(f"{w.capitalize()} effects", f"effects_{w}", effect(e)) for e, w in
+        *(line(f"{words[e].capitalize()} effects", f"effects_{w}", effect(e)) for e, w in
           EFFECT_WORDS.items()),
         line("Standard errors clustered by", "cluster",
-             lambda m: Cell(EFFECT_WORDS.get(m.fit["cluster"], str(m.fit["cluster"])))),
+             lambda m: Cell(words.get(m.fit["cluster"], str(m.fit["cluster"])))),
     ]  # fmt: skip
     hidden = [[t for t in _controls(m) if t not in shown and t in m.terms] for m in models]
     if any(hidden):
@@ -136,8 +137,8 @@ def _summary_rows(
     cells = tuple(Cell(f"{n:.0f}", n, "0") for n in dummies)
     rows += [
         Row("Dummies of undefined values", cells, "summary", "undefined_dummies"),
-        line("Observations (firm-years)", "n_obs", number("n_obs")),
-        line("Firms", "n_firms", number("n_firms")),
+        line(f"Observations ({labels.unit}-years)", "n_obs", number("n_obs")),
+        line(f"{labels.unit.capitalize()}s", "n_firms", number("n_firms")),
         line("Years", "n_years", number("n_years")),
         line("Rows dropped on the way", "n_dropped", _dropped),
         line("Mean of the outcome", "mean_outcome",
@@ -187,28 +188,44 @@ def _notes(
         "ci": "standard errors in round brackets, 95 % confidence intervals in square ones",
         "both": "standard errors in round brackets, exact p-values, 95 % confidence intervals",
     }[style.inference]
+    lost = [f"Not estimated: {name} ({reason})." for name, reason in sorted(refused.items())]
+    if not models:
+        return tuple(lost)
     notes = [f"Coefficients with {under}." + (f" {STAR_NOTE}" if style.stars else "")]
     for text in dict.fromkeys(str(model.fit["se_convention"]) for model in models):
         notes.append(f"Standard errors: {text.rstrip('.')}.")
-    codes = [code for model in models for code in _variables(model)]
-    proxies = labels.proxies_among(codes)
+    proxies = labels.proxies_among([code for model in models for code in _variables(model)])
     if proxies:
         named = "; ".join(labels.variable(code) for code in proxies)
         notes.append(f"Proxies of this project, without a canonical source: {named}.")
+    return (*notes, *_column_notes(models, labels), *lost)
+
+
+def _column_notes(models: Sequence[ModelResult], labels: Labels) -> list[str]:
+    """What is special about columns, one note for all columns of which the same is true."""
+    said: dict[str, list[int]] = {}
     for number, model in enumerate(models, 1):
-        if model.fit.get("stands_in_for"):
-            meant = labels.variable(str(model.fit["stands_in_for"]))
-            notes.append(
-                f"Column ({number}): {_outcome(model, labels)} stands in for {meant}; a proxy."
-            )
-        if model.fit.get("collinear_dropped"):
-            named = ", ".join(labels.term(t) for t in model.fit["collinear_dropped"])
-            notes.append(f"Column ({number}) leaves out as collinear: {named}.")
-        if model.fit.get("unavailable"):
-            named = ", ".join(labels.variable(c) for c in sorted(model.fit["unavailable"]))
-            notes.append(f"Column ({number}) lacks controls this study cannot build: {named}.")
-    notes += [f"Not estimated: {name} ({reason})." for name, reason in sorted(refused.items())]
-    return tuple(notes)
+        for text in _peculiarities(model, labels):
+            said.setdefault(text, []).append(number)
+    return [
+        f"Column{'s' if len(columns) > 1 else ''} {', '.join(f'({c})' for c in columns)}: {text}."
+        for text, columns in said.items()
+    ]
+
+
+def _peculiarities(model: ModelResult, labels: Labels) -> list[str]:
+    fit, found = model.fit, []
+    if fit.get("stands_in_for"):
+        here = labels.variable(str(model.spec["outcome"]))
+        meant = labels.variable(str(fit["stands_in_for"]))
+        found.append(f"{here} stands in for {meant}, a proxy")
+    if fit.get("collinear_dropped"):
+        named = ", ".join(labels.term(term) for term in fit["collinear_dropped"])
+        found.append(f"left out as collinear: {named}")
+    if fit.get("unavailable"):
+        named = ", ".join(labels.variable(code) for code in sorted(fit["unavailable"]))
+        found.append(f"controls that this study cannot build: {named}")
+    return found
 
 
 def _variables(model: ModelResult) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ import yaml
 from tertius.problems import InputError, Problem, did_you_mean
 
 
-
 class _StrictLoader(yaml.CSafeLoader):
     """YAML without silently overwritten keys and without on/off turned into booleans."""
 

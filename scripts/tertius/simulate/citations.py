@@ -16,7 +16,7 @@ from .organisations import Register
 from .patents import Patents
 from .settings import Flags, Floats, Ints, WorldSettings
 
-_SAME_CLASS = 0.77
+_SAME_CLASS = 0.79
 """Chance that two patents of one first class agree in class, given how classes are drawn."""
 
 _FEW = 9
@@ -39,8 +39,8 @@ def _partitions(total: int, largest: int) -> tuple[tuple[int, ...], ...]:
 
 
 @cache
-def _splits(total: int, n_classes: int) -> tuple[tuple[tuple[int, ...], ...], Floats]:
-    """Candidate group sizes for `total` citations, and the share of equal pairs of each."""
+def _splits(total: int, n_classes: int) -> Ints:
+    """Candidate group sizes for `total` citations, padded with 0, (candidates, groups)."""
     if total <= _FEW:
         options = [o for o in _partitions(total, total) if len(o) <= n_classes]
     else:
@@ -50,29 +50,39 @@ def _splits(total: int, n_classes: int) -> tuple[tuple[tuple[int, ...], ...], Fl
             each, more = divmod(total - first, others)
             rest = [each + 1] * more + [each] * (others - more)
             options.append((first, *(size for size in rest if size)))
-    same = [sum(k * (k - 1) for k in o) / max(total * (total - 1), 1) for o in options]
-    order = np.argsort(np.array(same), kind="stable")
-    return tuple(options[k] for k in order), np.array(same)[order]
+    padded = np.zeros((len(options), max(len(o) for o in options)), dtype=np.int64)
+    for row, option in enumerate(options):
+        padded[row, : len(option)] = option
+    return padded
 
 
-def group_sizes(
-    total: int, breadth: float, n_classes: int, rng: np.random.Generator
-) -> tuple[int, ...]:
+def group_sizes(total: int, breadth: float, others: Ints, rng: np.random.Generator) -> Ints:
     """Split `total` citations over classes so that the pair diversity is `breadth` on average.
 
     Of the two candidate splits around the target one is drawn with the odds that make the mean
     exact; targets out of reach take the nearest split.
+
+    Args:
+        total: citations to split, at least 1.
+        breadth: wanted pair diversity of these and the `others` together.
+        others: citations already planned on joint patents, by class in the order of the groups.
+        rng: stream of random numbers.
+
+    Returns:
+        Sizes of the groups, for the first so many classes.
     """
-    options, same = _splits(total, n_classes)
-    wanted = (1.0 - breadth) / _SAME_CLASS
+    options = _splits(total, len(others))
+    met = others[: options.shape[1]]
+    everything = total + int(others.sum())
+    pairs = (options * (options - 1)).sum(axis=1) + 2 * options @ met + (others**2 - others).sum()
+    wanted = (1.0 - breadth) / _SAME_CLASS * everything * (everything - 1)
+    order = np.argsort(pairs, kind="stable")
+    same = pairs[order]
     above = int(np.searchsorted(same, wanted))
-    if above == 0:
-        return options[0]
-    if above == len(options):
-        return options[-1]
-    low, high = same[above - 1], same[above]
-    share = (wanted - low) / (high - low)
-    return options[above] if rng.random() < share else options[above - 1]
+    if above in (0, len(same)):
+        return np.asarray(options[order[min(above, len(same) - 1)]])
+    share = (wanted - same[above - 1]) / (same[above] - same[above - 1])
+    return np.asarray(options[order[above if rng.random() < share else above - 1]])
 
 
 def cite(
@@ -139,10 +149,13 @@ def _plan(
 ) -> tuple[Ints, Ints, Ints, Ints]:
     """For each citation: citing row, planner, urn (0 class, 1 owner) and key in the urn."""
     plan = settings.patents
-    leads = stock.planner[new_rows]
+    planners = stock.planner[new_rows]
+    load = np.bincount(stock.owners[new_rows][stock.owners[new_rows] >= 0], minlength=register.n)
+    met = np.zeros((register.n, settings.n_classes), dtype=np.int64)
     blocks: list[tuple[Ints, Ints, Ints, Ints]] = []
-    for org in np.unique(leads):
-        mine = new_rows[leads == org]
+    present = np.unique(planners)
+    for org in present[np.argsort(load[present], kind="stable")].tolist():
+        mine = new_rows[planners == org]
         slots = rng.permutation(np.repeat(mine, stock.citations[mine]))
         partners = np.flatnonzero(tied[org])
         partners = partners[by_owner.filled(partners)]
@@ -152,7 +165,10 @@ def _plan(
         n_partner = int((odds > 1.0 - plan.partner_share).sum()) if len(partners) else 0
         n_external = len(slots) - n_self - n_partner
         near = rng.choice(partners, size=n_partner) if n_partner else partners[:0]
-        fields = _external_classes(settings, register, int(org), n_external, breadth[org], rng)
+        fields = _external_classes(register, org, n_external, float(breadth[org]), met[org], rng)
+        mates = stock.owners[slots[:n_external]]
+        row, column = np.nonzero((mates >= 0) & (mates != org))
+        np.add.at(met, (mates[row, column], fields[row]), 1)
         key = np.concatenate([fields, np.full(n_self, org), near]).astype(np.int64)
         urn = np.repeat((0, 1), (n_external, n_self + n_partner))
         blocks.append((slots, np.full(len(slots), org), urn, key))
@@ -161,24 +177,25 @@ def _plan(
 
 
 def _external_classes(
-    settings: WorldSettings,
     register: Register,
     org: int,
     total: int,
     breadth: float,
+    met: Ints,
     rng: np.random.Generator,
 ) -> Ints:
-    """Classes of the external citations: most in the main class, others preferably in the field."""
+    """Classes of the external citations: most in the main class, others preferably in the field.
+
+    `met` counts by class what co-applicants planned for joint patents already.
+    """
     if total == 0:
         return np.empty(0, dtype=np.int64)
-    sizes = group_sizes(total, float(breadth), settings.n_classes, rng)
-    order = np.argsort(
-        -(np.log(register.profile[org] + 0.01) + rng.gumbel(size=settings.n_classes)),
-        kind="stable",
-    )
+    liking = np.log(register.profile[org] + 0.05) + rng.gumbel(size=len(met))
+    order = np.argsort(-liking, kind="stable")
     main = register.main_class[org]
     order = np.concatenate([[main], order[order != main]])
-    return np.repeat(order[: len(sizes)], sizes)
+    sizes = group_sizes(total, breadth, met[order], rng)
+    return np.asarray(np.repeat(order[: len(sizes)], sizes))
 
 
 def _draw(

@@ -34,8 +34,8 @@ class OutcomePlan:
     turb_tdiv_squared: float = 2.0
     breadth: float = 0.15
     breadth_squared: float = -0.25
-    breadth_centre: float = 0.65
-    breadth_unit: float = 0.36
+    breadth_centre: float = 0.64
+    breadth_unit: float = 0.33
     amb_bal: float = 0.30
     partner_death: float = -0.20
     ln_assets: float = 0.10
@@ -84,7 +84,7 @@ class PropensityPlan:
     """Standard deviations and persistence of the firms' latent AR(1) leanings."""
 
     persistence: float = 0.75
-    activity_between: float = 0.4
+    activity_between: float = 0.35
     activity_within: float = 0.6
     closure: float = 0.8
     bridging: float = 1.2
@@ -98,11 +98,11 @@ class PatentPlan:
     mean_count: float = 3.0
     growth: float = 0.01
     dispersion: float = 0.5
-    firm_effect_sd: float = 0.4
-    firm_effect_activity: float = 0.2
+    firm_effect_sd: float = 0.35
+    firm_effect_activity: float = 0.15
     institute_mean: float = 4.0
-    joint_share: float = 0.125
-    mean_citations: float = 4.0
+    joint_share: float = 0.112
+    mean_citations: float = 3.6
     self_share: float = 0.12
     partner_share: float = 0.13
     quality_sd: float = 1.1

@@ -46,10 +46,11 @@ _CONVENTIONS = {
     "without a termination date in calendar years announcement..announcement+4.",
     "undefined": "An undefined regressor and every product with it add 0 to the index after "
     "centring, so that status dummies have coefficient 0.",
-    "feedback": "All regressors but two are strictly exogenous to the firm's own counts. sbreadth "
-    "is undefined where the firm had no patents in t: its status dummy is a function of the lagged "
-    "count, true coefficient 0, and a fixed-effects estimate of it is biased upwards. Amount and "
-    "timing of partners' patents enter tdiv, the firm's own do not.",
+    "feedback": "Positions, balance, turbulence and accounts never look at patents, tdiv only at "
+    "those of partners: strictly exogenous to the firm's own counts. sbreadth follows a latent "
+    "breadth that does not look at counts, but is undefined where the firm had no patents in t: "
+    "that status dummy is a function of the lagged count, its true coefficient is 0, and "
+    "estimates with firm effects are biased upwards.",
     "roll_up": "Everything is planted on single organisations, without rolling up to parents.",
     "winsorising": "Nothing is winsorised in the planted equation.",
 }
@@ -65,7 +66,6 @@ def truth_of(
     tables: dict[str, pl.DataFrame],
 ) -> dict[str, Any]:
     """Everything a reader needs to compare estimates with the plant, as plain data."""
-    plan = settings.outcome
     return {
         "about": "Truth of a simulated world: real provinces, everything else is invented.",
         "seed": seed,
@@ -73,26 +73,7 @@ def truth_of(
             "raw": [settings.first_year, settings.last_year],
             "analysed_t": [settings.analysis_first, settings.analysis_last],
         },
-        "outcome": {
-            "model": "negative binomial (NB2), E = exp(firm effect + year effect + sum of terms)",
-            "terms": _terms(settings),
-            "centres": {
-                "log1p(deg)": centres.log1p_deg,
-                "sh": centres.sh,
-                "tdiv": plan.tdiv_turning,
-                "turb": 0.0,
-                "sbreadth": plan.breadth_centre,
-            },
-            "centred": "log1p(deg), sh, tdiv and sbreadth are centred in all their terms.",
-            "dispersion": settings.patents.dispersion,
-            "firm_effect_sd": round(
-                float(
-                    np.hypot(settings.patents.firm_effect_sd, settings.patents.firm_effect_activity)
-                ),
-                4,
-            ),
-            "turning_points": _turning_points(settings),
-        },
+        "outcome": _outcome(settings, centres),
         "definitions": _DEFINITIONS,
         "conventions": _CONVENTIONS,
         "mediator": _mediator(settings),
@@ -102,6 +83,29 @@ def truth_of(
         "their patents into one main class",
         "realised": _realised(settings, register, panel, tables),
         "settings": asdict(settings),
+    }
+
+
+def _outcome(settings: WorldSettings, centres: Centres) -> dict[str, Any]:
+    """The planted equation."""
+    plan = settings.outcome
+    return {
+        "model": "negative binomial (NB2), E = exp(firm effect + year effect + sum of terms)",
+        "terms": _terms(settings),
+        "centres": {
+            "log1p(deg)": centres.log1p_deg,
+            "sh": centres.sh,
+            "tdiv": plan.tdiv_turning,
+            "turb": 0.0,
+            "sbreadth": plan.breadth_centre,
+        },
+        "centred": "log1p(deg), sh, tdiv and sbreadth are centred in all their terms.",
+        "dispersion": settings.patents.dispersion,
+        "firm_effect_sd": round(
+            float(np.hypot(settings.patents.firm_effect_sd, settings.patents.firm_effect_activity)),
+            4,
+        ),
+        "turning_points": _turning_points(settings),
     }
 
 
@@ -165,7 +169,7 @@ def _formation(settings: WorldSettings, environment: Environment) -> dict[str, A
             "regional, traditional": plan.policy_traditional,
             "industry": plan.policy_industry,
             "unit": "log odds of a new tie of a firm under the policy, from the effective year on; "
-            "as ties crowd out ties, the total effect on new ties is about a tenth smaller",
+            "as ties crowd out ties, the total effect on new ties is about a fifth smaller",
         },
         "it_industries": [code for code, group, _ in _industries(settings) if group == "IT"],
         "traditional_industries": [

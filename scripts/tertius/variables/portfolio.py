@@ -206,14 +206,21 @@ def structural_reconfiguration(inputs: Inputs, *, network: str) -> pl.DataFrame:
     step = _step(inputs, network)
     now = partners(inputs, network).select("org", "year", "partner")
     then = now.with_columns((pl.col("year") + step).cast(pl.Int32).alias("year"))
-    both = now.join(then, on=["org", "year", "partner"]).group_by("org", "year")
-    either = pl.concat([now, then]).unique().group_by("org", "year")
-    values = either.agg(pl.len().alias("n")).join(
-        both.agg(pl.len().alias("kept")), on=["org", "year"], how="left"
+    key = ["org", "year"]
+    kept = now.join(then, on=[*key, "partner"], how="semi").group_by(key)
+    sizes = [
+        frame.group_by(key).agg(pl.len().cast(pl.Int64).alias(name))
+        for frame, name in ((now, "after"), (then, "before"))
+    ]
+    values = (
+        sizes[0]
+        .join(sizes[1], on=key, how="full", coalesce=True)
+        .join(kept.agg(pl.len().cast(pl.Int64).alias("kept")), on=key, how="left")
+        .with_columns(pl.col("after", "before", "kept").fill_null(0))
+        .with_columns(n=pl.col("after") + pl.col("before") - pl.col("kept"))
     )
     rules = [*coverage(inputs, network, back=step), _without_partner()]
-    value = 1.0 - pl.col("kept").fill_null(0) / pl.col("n")
-    return settle(inputs, values, value, rules)
+    return settle(inputs, values, 1.0 - pl.col("kept") / pl.col("n"), rules)
 
 
 def functional_reconfiguration(inputs: Inputs, *, network: str) -> pl.DataFrame:
@@ -265,10 +272,12 @@ def functional_reconfiguration(inputs: Inputs, *, network: str) -> pl.DataFrame:
 
 def new_partners(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame:
     """Partners of t that were no partners in t-years..t-1; 0 for isolates."""
-    now = partners(inputs, network).select("org", "year", "partner")
-    past = pl.concat(
-        now.with_columns((pl.col("year") + lag).cast(pl.Int32)) for lag in range(1, years + 1)
-    ).unique()
-    new = now.join(past, on=["org", "year", "partner"], how="anti")
+    pair = ["org", "partner"]
+    dated = partners(inputs, network).select(*pair, "year").sort(*pair, "year")
+    same = (pl.col("org") == pl.col("org").shift(1)) & (
+        pl.col("partner") == pl.col("partner").shift(1)
+    )
+    recent = same & (pl.col("year") - pl.col("year").shift(1) <= years)
+    new = dated.filter(~recent.fill_null(False))
     values = new.group_by("org", "year").agg(pl.len().alias("n"))
     return settle(inputs, values, pl.col("n").fill_null(0), coverage(inputs, network, back=years))

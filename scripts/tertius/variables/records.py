@@ -265,9 +265,14 @@ def active_records(inputs: Inputs, network: str) -> pl.DataFrame:
 
 
 def _active_records(inputs: Inputs, network: str) -> pl.DataFrame:
-    records = inputs.tie_records[network].select("year", "a", "b", "record_id")
-    ends = [records.select("year", pl.col(end).alias("org_id"), "record_id") for end in ("a", "b")]
-    return coded(inputs, pl.concat(ends).unique()).sort("year", "org", "record_id")
+    named = inputs.tie_records[network].select("year", "a", "b", "record_id")
+    numbers = named["record_id"].unique().sort().to_frame().with_row_index("record")
+    records = coded(inputs, coded(inputs, named, "a", "a_org"), "b", "b_org").join(
+        numbers, on="record_id"
+    )
+    ends = [records.select("year", pl.col(f"{end}_org").alias("org"), "record") for end in "ab"]
+    found = pl.concat(ends).unique().sort("year", "org", "record")
+    return found.join(numbers, on="record", maintain_order="left").drop("record")
 
 
 def record_ledger(inputs: Inputs) -> dict[str, int]:

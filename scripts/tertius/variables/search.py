@@ -122,11 +122,15 @@ def _citation_ratio(
 
 def _external(inputs: Inputs, network: str) -> pl.DataFrame:
     """org, year, cited, n: citations of families held neither by the unit nor by a partner of t."""
-    return inputs.once(("external", network), lambda: _split(inputs, network)[0])
+    return _split(inputs, network)[0]
 
 
 def _split(inputs: Inputs, network: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Citations outside unit and portfolio; citations of partners' families that are not own."""
+    return inputs.once(("split", network), lambda: _build_split(inputs, network))
+
+
+def _build_split(inputs: Inputs, network: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     key = ["org", "year", "cited"]
     held = holdings(inputs).select(pl.col("unit").alias("cited"), pl.col("org").alias("holder"))
     cited = citation_instances(inputs)

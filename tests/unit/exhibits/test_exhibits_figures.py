@@ -18,6 +18,7 @@ from tertius.exhibits.build_figures import (
 )
 from tertius.exhibits.config import Exhibit
 from tertius.exhibits.figures.inverted_u import quadratic_curve
+from tertius.exhibits.figures.layout import force_layout
 from tertius.exhibits.figures.network import network_picture, picture_years
 from tertius.exhibits.labels import section_label
 from tertius.exhibits.results import ModelResults
@@ -140,12 +141,29 @@ def test_picture_keeps_to_its_caps_and_counts_all(world: Any) -> None:
     picture = network_picture(world.ties, {}, (year,), 3, max_nodes=20, max_ties=10)
     window = picture.windows[0]
     own = world.ties.filter(pl.col("year") == year)
-    assert len(picture.positions) <= 20
     assert len(window.ties) == 10
     assert window.n_ties == own.height
     assert window.n_nodes == len(set(own["a"]) | set(own["b"]))
-    top = pl.concat([own["a"], own["b"]]).value_counts().sort(["count", "a"], descending=True)
-    assert top["a"][0] in picture.positions
+    assert set(picture.positions) == most_connected(own, 20)
+
+
+def most_connected(ties: pl.DataFrame, number: int) -> set[str]:
+    ends = [*ties["a"], *ties["b"]]
+    return set(sorted(set(ends), key=lambda node: (-ends.count(node), node))[:number])
+
+
+def test_separate_parts_stay_near_and_apart() -> None:
+    # two teams of five without a tie between them
+    team = [(a, b) for a in range(5) for b in range(a)]
+    edges = np.array(team + [(a + 5, b + 5) for a, b in team])
+    at = force_layout(10, edges, 1)
+    radii = np.sqrt((at**2).sum(axis=1))
+    assert radii.max() == pytest.approx(1.0)
+    centres = at[:5].mean(axis=0), at[5:].mean(axis=0)
+    spread = max(np.abs(at[:5] - centres[0]).max(), np.abs(at[5:] - centres[1]).max())
+    assert np.linalg.norm(centres[0] - centres[1]) > 2 * spread
+    assert (force_layout(10, edges, 1) == at).all()
+    assert force_layout(0, np.zeros((0, 2), dtype=int), 1).shape == (0, 2)
 
 
 def test_an_empty_network_is_drawn_as_empty(data: FigureData, world: Any) -> None:

@@ -21,7 +21,9 @@ from tertius.exhibits.build_report import data_uri
 from tertius.exhibits.claim_rows import claim_rows, families_grid, overview, verdict_counts
 from tertius.exhibits.codebook import render_codebook
 from tertius.exhibits.config import exhibit_paths, resolve_exhibits
+from tertius.exhibits.content import Bilingual, FigureBlock
 from tertius.exhibits.grids import attrition_grid, facts_grid, ledger_grids, statuses_grid
+from tertius.exhibits.report import templates
 
 ROOT = Path(__file__).resolve().parents[3]
 VOID = {"meta", "br", "img", "input", "link", "hr"}
@@ -169,6 +171,15 @@ def test_pictures_have_words_and_tables_have_heads(page: str) -> None:
     heads = parsed.all("th")
     assert len(heads) > 200
     assert all(a.get("scope") in ("col", "row", "rowgroup") for a in heads)
+
+
+def test_a_figure_without_content_is_words_only(world: Any) -> None:
+    block = FigureBlock(
+        "f", "coefficients", Bilingual("T"), Bilingual(""), "Not drawn: why", False, "data:x", ()
+    )
+    macro = templates().get_template("macros.html.j2").module.figure(block)  # type: ignore[attr-defined]
+    assert "<img" not in macro
+    assert "Not drawn: why" in macro
 
 
 def test_truth_and_its_joint_test_are_printed(page: str) -> None:

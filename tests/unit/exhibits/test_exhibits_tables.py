@@ -148,7 +148,8 @@ def test_a_model_that_was_refused_is_told(world: Any) -> None:
     results = ModelResults({}, {"position": "tdiv is missing"})
     exhibit = Exhibit("t", "regression", {"en": "T"}, {}, ("csv",), models=("position",))
     table = build_table(exhibit, results, world.panel, world.labels)
-    assert table.notes[-1] == "Not estimated: position (tdiv is missing)."
+    assert table.notes == ("Not estimated: position (tdiv is missing).",)
+    assert "<table" not in WRITERS["html"](table).decode()
     assert all(WRITERS[kind](table) for kind in WRITERS)
 
 
@@ -159,10 +160,10 @@ def test_collinear_and_unavailable_terms_are_told(world: Any) -> None:
     changed = type(model)(
         model.name, model.coefficients, model.covariance, fit, model.spec, model.sample
     )
-    notes = regression_table(IDENTITY, [changed], world.labels, RegressionStyle()).notes
-    assert "Column (1) leaves out as collinear: Structural holes (1 - constraint)." in notes
-    assert "Column (1) lacks controls this study cannot build: roa." in notes
-    assert "Column (1): Patents (t+1) stands in for Patents; a proxy." in notes
+    notes = regression_table(IDENTITY, [changed] * 2, world.labels, RegressionStyle()).notes
+    assert "Columns (1), (2): left out as collinear: Structural holes (1 - constraint)." in notes
+    assert "Columns (1), (2): controls that this study cannot build: roa." in notes
+    assert "Columns (1), (2): Patents stands in for Patents, a proxy." in notes
 
 
 def test_descriptives_agree_with_numpy(world: Any) -> None:
@@ -276,3 +277,40 @@ def test_labels_of_terms() -> None:
     assert labels.variable("deg__co_applicant_w3") == "Degree (co-applicant, 3-year window)"
     assert labels.variable("unheard") == "unheard"
     assert labels.proxies_among(["deg", "sh", "sh"]) == ("sh",)
+
+
+def test_units_are_called_by_their_name(world: Any) -> None:
+    inventors = Labels.from_codebook(world.codebook, {}, "inventor")
+    models = [world.results.estimated["position"]]
+    table = regression_table(IDENTITY, models, inventors, RegressionStyle())
+    labels = [row.label for row in table.rows]
+    assert "Inventors" in labels
+    assert "Observations (inventor-years)" in labels
+    assert "Inventor effects" in labels
+
+
+def test_long_labels_run_down_beside_their_details(world: Any) -> None:
+    table = two_models(world)
+    rows = [line for line in WRITERS["tex"](table).decode().splitlines() if "Degree" in line]
+    assert any(line.startswith(r"ln(1 + Degree centrality) $\times$ &") for line in rows)
+    html = WRITERS["html"](table).decode()
+    assert '<th scope="row" rowspan="3">ln(1 + Degree centrality)</th>' in html
+
+
+def test_variants_are_named_by_their_network() -> None:
+    codebook = {"deg": {"label": {"en": "Degree", "zh": "度"}, "mark": "P"}}
+    declared = {"deg_w3": {"of": "deg", "network": "co_applicant_w3"}}
+    labels = Labels.from_codebook(codebook, declared)
+    assert labels.variable("deg_w3") == "Degree (co-applicant, 3-year window)"
+    assert labels.proxies_among(["deg_w3"]) == ("deg_w3",)
+
+
+def test_variables_without_values_are_named_not_shown(world: Any) -> None:
+    panel = world.panel.with_columns(
+        lev=pl.lit(None, dtype=pl.Float64), lev_status=pl.lit("missing_input")
+    )
+    for kind in ("descriptives", "correlations"):
+        exhibit = Exhibit("d", kind, {"en": "D"}, {}, ("csv",), model="position")
+        table = build_table(exhibit, world.results, panel, world.labels)
+        assert not any("lev" in row.label for row in table.rows)
+        assert table.notes[-1] == "No value in this sample: lev."

@@ -22,11 +22,12 @@ from tertius.exhibits.style import (
 Step = tuple[str, int, int]
 
 
-def attrition_plot(blocks: Mapping[str, Sequence[Step]]) -> Figure:
+def attrition_plot(blocks: Mapping[str, Sequence[Step]], unit: str = "firm") -> Figure:
     """Bars of the rows left after each step, the part lost in the step in another colour.
 
     Args:
         blocks: model -> its steps (words, rows, firms), the last of which is the reported sample.
+        unit: what an organisation of the study is called.
 
     Raises:
         ValueError: no model, or a model without steps.
@@ -40,7 +41,7 @@ def attrition_plot(blocks: Mapping[str, Sequence[Step]]) -> Figure:
         axes = figure.subplots(len(blocks), 1, squeeze=False, sharex=True, gridspec_kw=ratios)
         for axis, (name, steps) in zip(axes.flat, blocks.items(), strict=True):
             _block(axis, name, steps)
-        text = "Firm-years (firms) left after each step; orange: lost in the step"
+        text = f"{unit.capitalize()}-years ({unit}s) left after each step; orange: lost in the step"
         figure.supxlabel(text, fontsize=8, color=MUTED)
     return figure
 

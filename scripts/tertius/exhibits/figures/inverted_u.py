@@ -185,5 +185,5 @@ def _draw_data(axis: Axes, values: Floats) -> None:
         clip_on=False,
     )
     axis.tick_params(axis="x", pad=7)
-    axis.set_ylabel("Firm-years", fontsize=7.5)
+    axis.set_ylabel("Observations", fontsize=7.5)
     axis.locator_params(axis="y", nbins=3)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tertius.exhibits.figures.layout import force_layout
 from tertius.exhibits.style import GREY, MUTED, TYPE_COLOURS, count, figure_style, new_figure
 
-Floats = npt.NDArray[np.float64]
-MAX_NODES, MAX_TIES, ROUNDS = 200, 1000, 200
+MAX_NODES, MAX_TIES = 200, 1000
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,6 @@ class NetworkPicture:
     windows: tuple[Window, ...]
     positions: Mapping[str, tuple[float, float]]
     types: Mapping[str, str]
-    n_union: int
 
 
 def picture_years(years: Sequence[int], number: int = 3) -> tuple[int, ...]:
@@ -63,9 +60,9 @@ def network_picture(
 ) -> NetworkPicture:
     """Choose what is drawn and where, from the union of the windows.
 
-    Drawn are the nodes of the union's giant component; above `max_nodes` those with the most
-    partners in the union (ids break ties) as far as they hang together. Per window at most
-    `max_ties` ties are drawn, the heaviest first.
+    Drawn are, of each window, the nodes with the most partners in it (ids break ties), so many
+    that together they are at most `max_nodes`; of their ties in a window at most `max_ties`, the
+    heaviest first.
 
     Args:
         ties: year, a, b, weight_count.
@@ -76,57 +73,47 @@ def network_picture(
         max_ties: most ties drawn in a window.
     """
     chosen = ties.filter(pl.col("year").is_in(list(years))).sort("year", "a", "b")
-    union = _union_graph(chosen)
-    core = _core(union, max_nodes)
-    positions = _layout(union.subgraph(core), seed)
+    core = _core(chosen, max_nodes)
+    positions = _positions(chosen, core, seed)
     windows = tuple(
         _window(chosen.filter(pl.col("year") == year), year, positions, max_ties) for year in years
     )
-    known = {node: types.get(node, "other") for node in positions}
-    return NetworkPicture(windows, positions, known, union.number_of_nodes())
+    return NetworkPicture(windows, positions, {n: types.get(n, "other") for n in positions})
 
 
-def _union_graph(ties: pl.DataFrame) -> nx.Graph:
-    graph = nx.Graph()
-    pairs = ties.select("a", "b").unique().sort("a", "b")
-    graph.add_nodes_from(sorted(set(pairs["a"]) | set(pairs["b"])))
-    graph.add_edges_from(pairs.iter_rows())
-    return graph
+def degrees(ties: pl.DataFrame) -> pl.DataFrame:
+    """Partners of each node in each year: year, node, degree; most first within a year."""
+    ends = pl.concat([ties.select("year", node=end) for end in ("a", "b")])
+    counted = ends.group_by("year", "node").agg(degree=pl.len())
+    return counted.sort(["year", "degree", "node"], descending=[False, True, False])
 
 
-def _core(graph: nx.Graph, max_nodes: int) -> list[str]:
-    giant = _giant(graph)
-    if len(giant) > max_nodes:
-        ranked = sorted(giant, key=lambda node: (-graph.degree[node], node))[:max_nodes]
-        giant = _giant(graph.subgraph(ranked))
-    return sorted(giant)
+def _core(ties: pl.DataFrame, max_nodes: int) -> list[str]:
+    """The most connected nodes of every window, as many of each as fit together."""
+    ranked = degrees(ties).with_columns(rank=pl.int_range(pl.len()).over("year"))
+    best = ranked.group_by("node").agg(rank=pl.col("rank").min()).sort("rank", "node")
+    return sorted(best["node"].head(max_nodes).to_list())
 
 
-def _giant(graph: nx.Graph) -> list[str]:
-    parts = [sorted(part) for part in nx.connected_components(graph)]
-    return min(parts, key=lambda part: (-len(part), part[0])) if parts else []
+def _positions(ties: pl.DataFrame, core: list[str], seed: int) -> dict[str, tuple[float, float]]:
+    place = {node: number for number, node in enumerate(core)}
+    inside = _inside(ties, core).select("a", "b").unique().sort("a", "b")
+    edges = np.array([(place[a], place[b]) for a, b in inside.iter_rows()], dtype=np.int64)
+    at = force_layout(len(core), edges.reshape(-1, 2), seed)
+    return {node: (float(x), float(y)) for node, (x, y) in zip(core, at, strict=True)}
 
 
-def _layout(graph: nx.Graph, seed: int) -> dict[str, tuple[float, float]]:
-    if graph.number_of_nodes() == 0:
-        return {}
-    # the view's order is not sorted: rebuild, so that the seeded start meets the same node
-    ordered = nx.Graph()
-    ordered.add_nodes_from(sorted(graph.nodes))
-    ordered.add_edges_from(sorted(tuple(sorted(edge)) for edge in graph.edges))
-    spread = 2.2 / np.sqrt(max(ordered.number_of_nodes(), 1))
-    places = nx.spring_layout(ordered, k=spread, iterations=ROUNDS, seed=seed, method="force")
-    return {node: (float(xy[0]), float(xy[1])) for node, xy in places.items()}
+def _inside(ties: pl.DataFrame, nodes: list[str]) -> pl.DataFrame:
+    return ties.filter(pl.col("a").is_in(nodes) & pl.col("b").is_in(nodes))
 
 
 def _window(
     ties: pl.DataFrame, year: int, positions: Mapping[str, tuple[float, float]], max_ties: int
 ) -> Window:
-    ends = pl.concat([ties["a"], ties["b"]]).value_counts().sort("a")
-    degree = dict(ends.iter_rows())
-    drawn = ties.filter(
-        pl.col("a").is_in(list(positions)) & pl.col("b").is_in(list(positions))
-    ).sort(["weight_count", "a", "b"], descending=[True, False, False])
+    degree = dict(degrees(ties).select("node", "degree").iter_rows())
+    drawn = _inside(ties, list(positions)).sort(
+        ["weight_count", "a", "b"], descending=[True, False, False]
+    )
     pairs = tuple(drawn.select("a", "b").head(max_ties).iter_rows())
     return Window(
         year=year,
@@ -137,15 +124,18 @@ def _window(
     )
 
 
-def network_plot(picture: NetworkPicture) -> Figure:
-    """The windows side by side: area of a node = its partners, colour = type of organisation."""
+def network_plot(picture: NetworkPicture, noun: str = "organisations") -> Figure:
+    """The windows side by side: area of a node = its partners, colour = its type.
+
+    `noun` is what nodes are called.
+    """
     number = max(len(picture.windows), 1)
     top = max((d for w in picture.windows for d in w.degree.values()), default=1)
     with figure_style():
         figure = new_figure(7.2, min(7.2 / number, 4.5) + 1.15)
         axes = figure.subplots(1, number, squeeze=False)[0]
         for axis, window in zip(axes, picture.windows, strict=False):
-            _draw(axis, picture, window, top)
+            _draw(axis, picture, window, top, noun)
         if not picture.windows:
             axes[0].set_axis_off()
             axes[0].text(0.5, 0.5, "no ties in any window", ha="center")
@@ -153,7 +143,7 @@ def network_plot(picture: NetworkPicture) -> Figure:
     return figure
 
 
-def _draw(axis: Axes, picture: NetworkPicture, window: Window, top: int) -> None:
+def _draw(axis: Axes, picture: NetworkPicture, window: Window, top: int, noun: str) -> None:
     at = picture.positions
     lines = [(at[a], at[b]) for a, b in window.ties]
     thin = 0.6 if len(lines) < 300 else 0.4
@@ -163,7 +153,7 @@ def _draw(axis: Axes, picture: NetworkPicture, window: Window, top: int) -> None
         axis.scatter(
             [at[node][0] for node in nodes],
             [at[node][1] for node in nodes],
-            s=[4 + 75 * window.degree[node] / top for node in nodes],
+            s=[3 + 55 * window.degree[node] / top for node in nodes],
             c=[_colour(picture.types[node]) for node in nodes],
             edgecolors="white",
             linewidths=0.35,
@@ -176,9 +166,11 @@ def _draw(axis: Axes, picture: NetworkPicture, window: Window, top: int) -> None
     for spine in axis.spines.values():
         spine.set_visible(False)
     axis.set_title(str(window.year), fontsize=10, loc="center")
+    some = f"the {count(len(nodes))} with most partners, {count(len(window.ties))} ties"
+    whole = len(nodes) == window.n_nodes and len(window.ties) == window.n_ties
     shown = (
-        f"{count(window.n_nodes)} tied organisations, {count(window.n_ties)} ties\n"
-        f"drawn: {count(len(nodes))} and {count(len(window.ties))}"
+        f"{count(window.n_nodes)} tied {noun}, {count(window.n_ties)} ties\n"
+        f"drawn: {'all' if whole else some}"
     )
     axis.set_xlabel(shown, fontsize=7, color=MUTED)
 

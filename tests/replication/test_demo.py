@@ -1,0 +1,104 @@
+"""The demo study, whole: the planted truth is found again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from scipy import stats
+
+from tests.project import Project, copy_project
+
+PLANTED = (
+    "log1p(deg)",
+    "sh",
+    "log1p(deg):sh",
+    "tdiv^2",
+    "turb:tdiv",
+    "turb:tdiv^2",
+    "sbreadth^2",
+    "amb_bal",
+)
+LABELS = {"turb:tdiv": "tdiv:turb_z", "turb:tdiv^2": "turb_z:tdiv^2"}
+
+
+@pytest.fixture(scope="module")
+def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which the whole demo has been run."""
+    project = copy_project(root, tmp_path_factory.mktemp("demo"))
+    project.run("demo").succeeded()
+    return project
+
+
+def planted(project: Project) -> dict[str, float]:
+    text = (project.folder / "data" / "raw" / "demo" / "truth.yaml").read_text("utf-8")
+    terms = yaml.safe_load(text)["outcome"]["terms"]
+    return {term["term"]: float(term["coefficient"]) for term in terms}
+
+
+def test_joint_test_of_the_main_coefficients_does_not_reject_the_truth(demo: Project) -> None:
+    folder = demo.results("demo") / "estimates" / "truth"
+    estimates = pl.read_csv(folder / "coefficients.csv")
+    covariance = pl.read_csv(folder / "covariance.csv")
+    labels = [LABELS.get(term, term) for term in PLANTED]
+    found = dict(estimates.select("term", "estimate").iter_rows())
+    places = [covariance["term"].to_list().index(label) for label in labels]
+    matrix = covariance.select(labels).to_numpy()[places]
+    truth = planted(demo)
+    gap = np.array([found[label] for label in labels]) - [truth[term] for term in PLANTED]
+    wald = float(gap @ np.linalg.solve(matrix, gap))
+    assert stats.chi2.sf(wald, len(PLANTED)) > 0.01
+    # The test has power: a truth of zeros is rejected.
+    zeros = np.array([found[label] for label in labels])
+    assert stats.chi2.sf(zeros @ np.linalg.solve(matrix, zeros), len(PLANTED)) < 1e-6
+
+
+def test_claims_with_planted_effects_are_supported(demo: Project) -> None:
+    with (demo.results("demo") / "verdicts" / "verdicts.csv").open(encoding="utf-8") as file:
+        rows = {row["claim_id"]: row for row in csv.DictReader(file)}
+    for claim in ("A04", "A11", "A19", "A25", "B44", "B46"):
+        assert rows[claim]["verdict"] == "supported", (claim, rows[claim]["reason"])
+    judged = [row for row in rows.values() if row["verdict"] != "not_testable"]
+    assert len(judged) >= 15
+    assert {"A04", "A11", "A19", "A22", "A25", "A31", "B11", "B13", "B17", "B44", "B46"} <= {
+        row["claim_id"] for row in judged
+    }
+    assert all(
+        row["reason"] == "no spec yet" for row in rows.values() if row["reason_code"] == "no_spec"
+    )
+
+
+def test_every_name_of_the_demo_finds_its_organisation(demo: Project) -> None:
+    data = demo.folder / "data" / "processed" / "demo"
+    organisations = pl.read_parquet(data / "tables" / "organisations.parquet")
+    assert organisations.height == 1150
+    matches = pl.read_parquet(data / "identity_matches.parquet")
+    assert set(matches["method"].unique()) & {"key", "fuzzy", "slip"}
+    assert matches.filter(pl.col("method") == "new").height == 0
+
+
+def test_ranges_of_the_codebook_hold_and_outcomes_are_complete(demo: Project) -> None:
+    panel = pl.read_parquet(demo.folder / "data" / "processed" / "demo" / "panel.parquet")
+    sample = panel.filter("in_sample")
+    truncated = {
+        lead: sample.filter(pl.col(f"brk5_t{lead}_status") == "truncated")["year"].unique().sort()
+        for lead in (1, 2, 3)
+    }
+    assert {lead: years.to_list() for lead, years in truncated.items()} == {
+        1: [],
+        2: [2011],
+        3: [2010, 2011],
+    }
+    ledger = json.loads(
+        (demo.results("demo") / "audit" / "ledger.json").read_text(encoding="utf-8")
+    )
+    assert ledger["derive_variables"]["missing_inputs"].keys() <= {
+        "cited_norm",
+        "new_projects",
+        "eu_contribution",
+    }
