@@ -45,7 +45,7 @@ def sd_within(values: Floats, firms: npt.NDArray[np.int64]) -> float:
     x, firm = values[ok], firms[ok]
     sums, sizes = np.bincount(firm, weights=x), np.maximum(np.bincount(firm), 1)
     spread = x - (sums / sizes)[firm]
-    return math.sqrt(float(spread @ spread) / (len(x) - 1))
+    return math.sqrt(float((spread**2).sum()) / (len(x) - 1))
 
 
 def correlations(columns: Sequence[Floats]) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -62,7 +62,8 @@ def correlations(columns: Sequence[Floats]) -> tuple[Floats, npt.NDArray[np.int6
             x, y = columns[i][both], columns[j][both]
             if len(x) >= 3 and np.ptp(x) > 0 and np.ptp(y) > 0:
                 x, y = x - x.mean(), y - y.mean()
-                r = float(x @ y) / math.sqrt(float(x @ x) * float(y @ y))
+                # plain sums: a matrix product differs in its last bits with the number of threads
+                r = float((x * y).sum()) / math.sqrt(float((x**2).sum()) * float((y**2).sum()))
                 matrix[i, j] = matrix[j, i] = r
     return matrix, numbers
 

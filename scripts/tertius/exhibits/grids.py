@@ -24,7 +24,8 @@ FACT_WORDS = {
     "components": "Components",
     "giant_share": "Share in the largest",
 }
-MAX_LEDGER_ROWS = 25
+MAX_LEDGER_ROWS = 100
+FIRST, LAST = ("source", "layer", "step", "variable", "status", "year", "record_id"), ("note",)
 
 
 def attrition_grid(results: ModelResults, unit: str = "firm") -> Grid:
@@ -190,13 +191,25 @@ def _flatten(
 
 
 def _records_grid(title: str, path: Path, records: list[Mapping[str, Any]]) -> Grid:
-    heads = list(dict.fromkeys(str(key) for record in records for key in record))
+    found = list(dict.fromkeys(str(key) for record in records for key in record))
+    middle = [head for head in found if head not in (*FIRST, *LAST)]
+    heads = [*(h for h in FIRST if h in found), *middle, *(h for h in LAST if h in found)]
     shown = records[:MAX_LEDGER_ROWS]
-    rows = tuple(tuple(_text(record.get(head)) for head in heads) for record in shown)
+    rows = tuple(tuple(_named_text(head, record.get(head)) for head in heads) for record in shown)
     rest = len(records) - len(shown)
     note = f"The first {len(shown)} of {count(len(records))}; all are in the file." if rest else ""
     name = " \u203a ".join([title, *path])
-    return Grid(name, tuple(head.replace("_", " ") for head in heads), rows, note=note)
+    numeric = frozenset(
+        place
+        for place, head in enumerate(heads)
+        if place and all(isinstance(record.get(head), int | float) for record in records)
+    )
+    return Grid(name, tuple(head.replace("_", " ") for head in heads), rows, numeric, note)
+
+
+def _named_text(head: str, value: Any) -> str:
+    """A year is no count and stands without a thousands mark."""
+    return str(value) if "year" in head and isinstance(value, int) else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -205,7 +218,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return count(value) if abs(value) >= 10_000 else str(value)
+        return count(value)
     if isinstance(value, float):
         return minus(real(value))
     if isinstance(value, list):

@@ -227,7 +227,8 @@ def normalised_totals(inputs: Inputs, *, min_cell: int = 20) -> pl.DataFrame:
     Citation totals up to the date of the data, not of a fixed window; the mean is over the other
     families of the same IPC4 subclass and priority year. A cell in which the others are fewer than
     `min_cell` or have fewer than `min_cell` citations gives way to the IPC3 class, and that to all
-    families of the year; several subclasses: the mean of their ratios. A unit-year with a patent
+    families of the year, as for a family without a class; several subclasses: the mean of their
+    ratios. A unit-year with a patent
     whose comparison has no citation: zero_denominator; with a patent without a total:
     missing_input. After Hall, Jaffe and Trajtenberg (2001).
     """
@@ -253,13 +254,16 @@ def citation_ratios(inputs: Inputs, min_cell: int) -> pl.DataFrame:
     fine = known.join(family_classes(inputs, 4).drop("n_classes"), on="unit")
     coarse = known.join(family_classes(inputs, 3).drop("n_classes"), on="unit")
     frame = (
-        fine.join(_cell_totals(fine, ["cls", "year"], "fine"), on=["cls", "year"])
-        .join(_parents(inputs), on="cls")
+        known.join(fine.select("unit", "cls"), on="unit", how="left")
+        .join(_cell_totals(fine, ["cls", "year"], "fine"), on=["cls", "year"], how="left")
+        .join(_parents(inputs), on="cls", how="left")
         .join(
             _cell_totals(coarse, ["cls", "year"], "coarse").rename({"cls": "parent"}),
             on=["parent", "year"],
+            how="left",
         )
         .join(_cell_totals(known, ["year"], "all"), on="year")
+        .with_columns(pl.col("cls").fill_null(0))
     )
     means = []
     for cell, least in (("fine", min_cell), ("coarse", min_cell), ("all", 1)):

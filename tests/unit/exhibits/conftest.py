@@ -284,6 +284,8 @@ def write_world(folder: Path) -> World:
     rng = np.random.default_rng(7)
     models, claims = claim_files()
     terms = [term for model in models.values() for term in model["terms"]]
+    listed = [m["controls"] for m in models.values() if isinstance(m.get("controls"), list)]
+    terms += [term for controls in listed for term in controls]
     outcomes = {model["outcome"] for model in models.values()}
     codes = sorted({*base_variables(terms), *outcomes, *CONTROLS})
     panel = make_panel(codes, rng)

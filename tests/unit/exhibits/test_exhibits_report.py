@@ -253,12 +253,17 @@ def test_facts_of_a_network() -> None:
 
 
 def test_ledgers_are_shown_whole_or_counted() -> None:
-    records = [{"record": f"R{k}", "parties": 60 + k} for k in range(40)]
+    records = [
+        {"note": "n", "parties": 6000 + k, "record_id": f"R{k}", "year": 1999} for k in range(140)
+    ]
     ledger = {"ties": {"alliance": {"capped": 12345, "kept": True}, "skipped": records}}
     counts, skipped = ledger_grids(json.loads(json.dumps(ledger)))
     assert counts.rows == (("alliance › capped", "12,345"), ("alliance › kept", "yes"))
-    assert len(skipped.rows) == 25
-    assert skipped.note == "The first 25 of 40; all are in the file."
+    assert len(skipped.rows) == 100
+    assert skipped.heads == ("year", "record id", "parties", "note")
+    assert skipped.rows[0] == ("1999", "R0", "6,000", "n")
+    assert skipped.numeric == {2}
+    assert skipped.note == "The first 100 of 140; all are in the file."
 
 
 def test_codebook_page_holds_every_column(world: Any) -> None:

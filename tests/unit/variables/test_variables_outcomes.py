@@ -231,19 +231,21 @@ def test_normalised_totals_leave_the_patent_itself_out(make, new_patent, at):
 
 
 def test_a_thin_comparison_gives_way_to_a_wider_one(make, new_patent, at):
-    # H04L: a has 9, the two others 1 in all; H04: 3 others with 3; the year: 4 others with 8.
-    totals = {"a": 9, "b": 1, "c": 0, "w": 2, "g": 5}
+    # H04L: a has 9, the two others 1 in all; H04: 3 others with 3; the year: 5 others with 8.
+    # n has no class: it is compared with the year, others 5 with 17.
+    totals = {"a": 9, "b": 1, "c": 0, "w": 2, "g": 5, "n": 0}
     code = {"a": "H04L1/00", "b": "H04L1/00", "c": "H04L1/00", "w": "H04W1/00", "g": "G06F1/00"}
     inputs = make(
         years=[2000],
-        units="F",
+        units="FG",
         patents=[new_patent(pid, 2000, cited_total=n) for pid, n in totals.items()],
-        held={"a": "F"},
+        held={"a": "F", "n": "G"},
         classes=code,
     )
-    for least, mean in ((1, 1 / 2), (2, 3 / 3), (4, 8 / 4)):
+    for least, mean in ((1, 1 / 2), (2, 3 / 3), (4, 8 / 5)):
         found = normalised_totals(inputs, min_cell=least)
         assert at(found, "F", 2000) == pytest.approx(9 / mean)
+        assert at(found, "G", 2000) == 0.0
 
 
 def test_projects_and_money(make, at):
