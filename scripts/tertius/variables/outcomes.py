@@ -228,9 +228,8 @@ def normalised_totals(inputs: Inputs, *, min_cell: int = 20) -> pl.DataFrame:
     families of the same IPC4 subclass and priority year. A cell in which the others are fewer than
     `min_cell` or have fewer than `min_cell` citations gives way to the IPC3 class, and that to all
     families of the year, as for a family without a class; several subclasses: the mean of their
-    ratios. A unit-year with a patent
-    whose comparison has no citation: zero_denominator; with a patent without a total:
-    missing_input. After Hall, Jaffe and Trajtenberg (2001).
+    ratios. A unit-year with a patent whose comparison has no citation: zero_denominator; with a
+    patent without a total: missing_input. After Hall, Jaffe and Trajtenberg (2001).
     """
     ratios = citation_ratios(inputs, min_cell)
     held = holdings(inputs).select("unit", "org", "year").join(ratios, on="unit")
