@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tertius import entry
-from tertius.networks import build_network
+from tertius.networks import build_network, tie_years
 from tertius.provenance import write_json
 from tertius.tables import read_tables, write_parquet
 
@@ -20,7 +20,7 @@ def main(
     settings: Mapping[str, Any],
     years: Mapping[str, tuple[int, int]],
 ) -> None:
-    first, last = years["raw"][0], years["analysis"][1]
+    first, last = tie_years(years)
     built = build_network(
         read_tables(tables),
         layers=network["layers"],

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from tertius import entry, panel
+from tertius.networks import tie_years
 from tertius.problems import InputError
 from tertius.provenance import write_json
 from tertius.tables import read_tables, write_parquet
@@ -47,7 +48,7 @@ def main(
         },
         focal=focal,
         frame_types=tuple(frame["types"]),
-        tie_years=(years["raw"][0], years["analysis"][1]),
+        tie_years=tie_years(years),
     )
     specs = resolve(codebook, declared)
     wide = derive(inputs, codebook, declared)

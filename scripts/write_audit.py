@@ -73,10 +73,17 @@ def _records(estimates: Path) -> list[Path]:
 
 def project_hashes(root: Path) -> dict[str, str]:
     """Content hash of every file of code and configuration, by its path in the project."""
-    patterns = ("scripts/**/*.py", "workflow/**/*.*", "config/**/*.yaml", "Snakefile")
-    found = {path for pattern in patterns for path in root.glob(pattern)}
-    found |= {root / name for name in ("pyproject.toml", "requirements.lock")}
-    return provenance.hash_tree(root, (path for path in found if path.is_file()))
+    patterns = (
+        "scripts/**/*.*",
+        "workflow/**/*.*",
+        "config/**/*.*",
+        "Snakefile",
+        "*.toml",
+        "*.lock",
+    )
+    found = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
+    kept = (path for path in found if path.parent.name != "__pycache__")
+    return provenance.hash_tree(root, kept)
 
 
 def result_files(results: Path) -> list[Path]:

@@ -27,6 +27,11 @@ class NetworkTies(NamedTuple):
     ledger: dict[str, Any]
 
 
+def tie_years(years: Mapping[str, Sequence[int]]) -> tuple[int, int]:
+    """First and last year of a study's ties: from its records on to its last outcome."""
+    return years["raw"][0], max(years["analysis"][1], years["outcomes"][1])
+
+
 def build_network(
     tables: Mapping[str, pl.DataFrame],
     *,
@@ -96,6 +101,9 @@ def layer_events(
     records, members = (tables[name] for name in LAYER_TABLES[layer])
     if layer == "alliance":
         return ties.alliance_events(records, members, years, lifespan)
+    # Who joins a family with a later publication was not in it when it began.
+    family = pl.coalesce("family_id", "pid")
+    records = records.filter(pl.col("year") == pl.col("year").min().over(family))
     node = "inv_id" if layer == "co_inventor" else "org_id"
     return ties.co_patent_events(records, members, node=node)
 

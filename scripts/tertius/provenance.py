@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "tertius"
+TEMPLATES = "templates"
+"""Folder of a package whose files are part of its code."""
 
 
 def hash_bytes(content: bytes) -> str:
@@ -48,8 +50,9 @@ def hash_content(path: Path) -> str:
 def hash_code(scripts: Iterable[Path], library: Path) -> dict[str, str]:
     """For each step one hash of its script and of all library files that it imports.
 
-    Imports count whether direct or through others. Given to a rule as a parameter, the hash makes
-    an edit of the library re-run just the steps that use the edited file.
+    Imports count whether direct or through others, and templates that lie beside them. Given to a
+    rule as a parameter, the hash makes an edit of the library re-run just the steps that use the
+    edited file.
 
     Args:
         scripts: the steps' scripts.
@@ -63,7 +66,9 @@ def hash_code(scripts: Iterable[Path], library: Path) -> dict[str, str]:
     hashes = {}
     for script in scripts:
         digest = hashlib.sha256()
-        for path in [script, *imported_modules(script, library, imports)]:
+        used = [script, *imported_modules(script, library, imports)]
+        folders = sorted({path.parent / TEMPLATES for path in used})
+        for path in [*used, *(file for folder in folders for file in sorted(folder.glob("*.*")))]:
             if path not in content:
                 content[path] = path.read_bytes()
             digest.update(path.name.encode() + b"\0" + content[path] + b"\0")

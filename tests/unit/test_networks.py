@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tertius.measures import measure_years
-from tertius.networks import build_network, network_facts, network_nodes
+from tertius.networks import build_network, layer_events, network_facts, network_nodes
 from tertius.problems import InputError
 
 YEARS = range(2000, 2004)
@@ -58,6 +58,19 @@ def test_records_lead_back_from_every_tie() -> None:
     assert found == ["p1", "x"]
     assert built.ledger["alliance"]["alliances"] == 1
     assert built.ledger["co_applicant"]["families_of_one"] == 2
+
+
+def test_who_joins_a_family_later_is_not_tied_at_its_beginning() -> None:
+    tables = TABLES | {
+        "patents": pl.DataFrame(
+            {"pid": ["p1", "p2"], "family_id": ["f", "f"], "year": [2000, 2002]}
+        ),
+        "patent_applicants": pl.DataFrame(
+            {"pid": ["p1", "p1", "p2", "p2"], "org_id": ["A", "B", "A", "C"]}
+        ),
+    }
+    events = layer_events(tables, "co_applicant", YEARS, 5).events
+    assert events.rows() == [("f", 2000, "A"), ("f", 2000, "B")]
 
 
 def test_a_missing_table_is_told() -> None:

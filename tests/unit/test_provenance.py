@@ -42,6 +42,14 @@ def test_code_hash_changes_only_with_files_in_use(library: Path) -> None:
     assert provenance.hash_code([step], library) != first
 
 
+def test_a_template_beside_a_used_module_is_part_of_the_code(library: Path) -> None:
+    step = library.parent / "step.py"
+    first = provenance.hash_code([step], library)
+    (library / "inner" / "templates").mkdir()
+    (library / "inner" / "templates" / "page.css").write_text("a {}")
+    assert provenance.hash_code([step], library) != first
+
+
 def test_content_hash_of_parquet_ignores_packing_but_sees_values(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": ["x", "y"], "b": [1.0, None]})
     frame.write_parquet(tmp_path / "one.parquet", compression="zstd")

@@ -25,6 +25,7 @@ rule make_tables:
         **SHOWN,
         code=code("make_tables"),
         declared=STUDY.section("variables"),
+        unit=STUDY.unit,
     script:
         "../../scripts/make_tables.py"
 
