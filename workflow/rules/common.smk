@@ -5,13 +5,14 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
+# Relative, so that nothing runs again when the folder is moved.
+ROOT = Path(os.path.relpath(workflow.basedir))
 SCRIPTS = ROOT / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+sys.path.insert(0, str(SCRIPTS.resolve()))
 
 # One thread a job keeps results the same on any number of cores; the library comes from this tree.
 os.environ |= {
-    "PYTHONPATH": str(SCRIPTS),
+    "PYTHONPATH": str(SCRIPTS.resolve()),
     "PYTHONHASHSEED": "0",
     "SOURCE_DATE_EPOCH": "315532800",
     "MPLBACKEND": "Agg",
