@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import io
 import json
 import platform
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib import metadata
@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "tertius"
+IMPORT = re.compile(rf"(?m)^[ \t]*import[ \t]+({PACKAGE}[\w.]*)")
+FROM_IMPORT = re.compile(
+    rf"(?m)^[ \t]*from[ \t]+({PACKAGE}[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)"
+)
+NAME = re.compile(r"\w+")
 TEMPLATES = "templates"
 """Folder of a package whose files are part of its code."""
 
@@ -103,12 +108,11 @@ def imported_modules(
 
 
 def _direct_imports(source: Path, library: Path) -> list[Path]:
-    names: list[str] = []
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    # A pattern instead of a parser: it is run over the whole library whenever a workflow is read.
+    text = source.read_text(encoding="utf-8")
+    names = IMPORT.findall(text)
+    for module, imported in FROM_IMPORT.findall(text):
+        names += [module, *(f"{module}.{name}" for name in NAME.findall(imported))]
     return sorted({path for name in names for path in _files_of(name, library)})
 
 

@@ -85,7 +85,7 @@ def test_two_runs_one_and_two_cores_and_shuffled_rows_give_equal_hashes(
     differing = {name for name, value in one["results"].items() if two["results"][name] != value}
     assert one["results"].keys() == two["results"].keys()
     assert len(one["results"]) > 60
-    # The page names the hash of each raw file, and those have other bytes here; nothing else differs.
+    # The page names the hash of each raw file, whose bytes differ here; nothing else does.
     assert differing == {"report/index.html"}
     assert page_without_raw_hashes(finished) == page_without_raw_hashes(other)
 
