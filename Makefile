@@ -11,7 +11,7 @@ DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: run setup test dry-run dag networks panel report clean lock demo-data format help
+.PHONY: run setup test dry-run dag networks panel report clean lock demo-data format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
 	$(RUN)
@@ -56,6 +56,11 @@ format: setup         ## put all code into its standard form
 demo-data: setup      ## simulate the demo study's raw files anew
 	$(BIN)/python scripts/simulate_world.py
 	PYTHONPATH=scripts $(BIN)/python -m tertius.sources.registry_hash config/sources.yaml data/raw
+
+picture: run          ## photograph the demo's report for the README (needs chromium)
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run --disable-background-networking \
+	  --disable-component-update --disable-sync --window-size=1280,1580 \
+	  --screenshot=docs/report.png file://$(CURDIR)/results/demo/report/index.html
 
 help:                 ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
