@@ -79,14 +79,14 @@ def _pool_records(pool: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
 def applicant_rows(
     rows: int, years: int = 20, seed: int = 1
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Unsorted rows (record, year, node): 1.86 rows a record, of 1 to 12 members.
+    """Unsorted rows (record, year, node): 1.81 rows a record, of 1 to 12 members.
 
     Two records in 100,000 have 60 to 400 members. Members are drawn by activity (Zipf, 0.82) or,
     60 % of them, near the record's first member, so that partners repeat. Records grow over time.
     """
     rng = np.random.default_rng([seed, rows])
     shares = [0.52, 0.30, 0.10, 0.045, 0.02, 0.009, 0.004, 0.002]
-    sizes = rng.choice([1, 2, 3, 4, 5, 6, 8, 12], int(rows / 1.86) + 1000, p=shares)
+    sizes = rng.choice([1, 2, 3, 4, 5, 6, 8, 12], int(rows / 1.75) + 1000, p=shares)
     large = rng.random(sizes.size) < 2e-5
     sizes[large] = rng.integers(60, 400, int(large.sum()))
     sizes = sizes[: int(np.searchsorted(np.cumsum(sizes), rows))]
