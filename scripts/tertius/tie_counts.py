@@ -34,8 +34,8 @@ class WindowTies(NamedTuple):
     """
 
     year: int
-    a: Ints
-    b: Ints
+    a: Counts
+    b: Counts
     weight_count: Counts
     weight_newman: Reals
     weight_fraction: Reals
@@ -388,11 +388,11 @@ def add_years(
 
 
 @kernel
-def split_pairs(pair: Ints, n_nodes: int) -> tuple[Ints, Ints]:
+def split_pairs(pair: Ints, n_nodes: int) -> tuple[Counts, Counts]:
     """The two nodes of every pair."""
-    a = np.empty(pair.size, np.int64)
-    b = np.empty(pair.size, np.int64)
+    a = np.empty(pair.size, np.int32)
+    b = np.empty(pair.size, np.int32)
     for i in range(pair.size):
         a[i] = pair[i] // n_nodes
-        b[i] = pair[i] - a[i] * n_nodes
+        b[i] = pair[i] % n_nodes
     return a, b
