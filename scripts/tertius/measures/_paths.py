@@ -236,7 +236,7 @@ def dependency_sums(
     out = np.zeros((n, 2))
     distance = np.full(n, -1, np.int32)
     paths = np.zeros(n)
-    dependency = np.zeros(n)
+    share = np.zeros(n)
     queue = np.empty(n, np.int32)
     for k_source in range(sources.size):
         source = sources[k_source]
@@ -259,28 +259,31 @@ def dependency_sums(
                     paths[v] = ways
                 elif distance[v] == near:
                     paths[v] += ways
+        # Other members of an open source's class are ends behind each of its contacts.
+        behind = 0.0
         if is_open[source]:
             between = 0.0
             for e in range(indptr[source], indptr[source + 1]):
                 between += members[indices[e]]
-            for e in range(indptr[source], indptr[source + 1]):
-                dependency[indices[e]] += (members[source] - 1.0) / between
+            behind = (members[source] - 1.0) / between
+        last = distance[queue[tail - 1]]
         for k in range(tail - 1, 0, -1):
             w = queue[k]
-            near = distance[w] - 1
-            share = members[w] * (1.0 + dependency[w]) / paths[w]
-            if near > 0:
+            beyond = distance[w] + 1
+            ahead = 0.0
+            if beyond <= last:
                 for e in range(indptr[w], indptr[w + 1]):
                     v = indices[e]
-                    if distance[v] == near:
-                        dependency[v] += paths[v] * share
-            out[w, 0] += times[k_source] * dependency[w]
-            out[w, 1] += times[k_source] * dependency[w] * dependency[w]
+                    if distance[v] == beyond:
+                        ahead += share[v]
+            dependency = paths[w] * ahead
+            if beyond == 2:
+                dependency += behind
+            share[w] = members[w] * (1.0 + dependency) / paths[w]
+            out[w, 0] += times[k_source] * dependency
+            out[w, 1] += times[k_source] * dependency * dependency
         for k in range(tail):
-            v = queue[k]
-            distance[v] = -1
-            paths[v] = 0.0
-            dependency[v] = 0.0
+            distance[queue[k]] = -1
     return out
 
 
