@@ -322,7 +322,8 @@ def betweenness_text(found: dict[str, Any]) -> str:
         rows.append(cells)
     return (
         f"## Exact betweenness\n\n{THREADS} threads, ties count one step. At 200,000 nodes both "
-        "run from a random sample of sources in the largest component (ours 640, igraph 160), scaled "
+        "run from a random sample of sources in the largest component (ours "
+        "640, igraph 160), scaled "
         "up to that component.\n\n" + table(["nodes", "ours, s", "igraph, s", "ratio"], rows)
     )
 
@@ -356,7 +357,8 @@ def scale_text(found: dict[str, Any]) -> str:
         f"oriented arcs, {THREADS} threads each.\n\n{table(head, rows)}\n"
         f"From 20,000 nodes on, time grows with edges to the power {slope(edges_, seconds):.2f} "
         f"and with triangles to the power {slope(triangles, seconds):.2f}; memory with edges to "
-        f"the power {slope(edges_, mb):.2f} and with triangles to the power {slope(triangles, mb):.2f}."
+        f"the power {slope(edges_, mb):.2f} and with triangles to the power "
+        f"{slope(triangles, mb):.2f}."
         "\n\n![time and memory against edges and triangles](scale.svg)\n"
     )
 

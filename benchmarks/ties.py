@@ -192,7 +192,8 @@ def write_page(kept: dict[str, Any]) -> None:
     (PAGES / "ties.md").write_text(
         "# Windowed ties: time and memory\n\nWritten by `make bench` (benchmarks/ties.py). "
         "Unsorted simulated rows (record, year, node) in a Parquet file, 20 years, 16 windows of 5 "
-        "years, weights by count, Newman and fraction, clique cap 50. Every engine counts each year once "
+        "years, weights by count, Newman and fraction, clique cap 50. Every "
+        "engine counts each year once "
         "and sums years into windows; its totals are checked against ours. Each run is a process "
         f"of its own, {THREADS} threads, reading the file included; runs alternate. MB is the "
         "growth of the process's peak memory. Machine: "
