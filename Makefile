@@ -11,7 +11,7 @@ DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: run setup test dry-run dag networks panel report clean lock demo-data format picture help
+.PHONY: run setup test bench dry-run dag networks panel report clean lock demo-data format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
 	$(RUN)
@@ -25,6 +25,12 @@ test: setup           ## set up, check style and types, run all tests
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+bench: setup          ## time the kernels against other packages; writes docs/benchmarks (about 25 minutes)
+	@( $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-bench.lock ) 2>/dev/null \
+	  || $(BIN)/python -m pip install -q --require-hashes -r requirements-bench.lock
+	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/networks.py
+	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/ties.py
 
 dry-run: setup        ## what would run, and why
 	$(RUN) --dry-run
@@ -46,6 +52,7 @@ clean:                ## remove what a study's run made
 
 lock: setup           ## renew requirements.lock and environment.yml from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group test -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group bench -c requirements.lock -o requirements-bench.lock
 	$(BIN)/python scripts/write_environment.py
 
 format: setup         ## put all code into its standard form

@@ -7,7 +7,9 @@ on the order of input rows: float sums run in the order of sorted keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 
 from tertius.codes import distinct, encode
 from tertius.kernels import kernel
+from tertius.tie_counts import WindowTies, count_years, memory_needed, sum_windows
+from tertius.tie_spill import spilled_counts
 
 Ints = NDArray[np.int64]
 
@@ -47,6 +51,14 @@ class Pairs(NamedTuple):
     pairs: pl.DataFrame
     records: pl.DataFrame
     skipped: pl.DataFrame
+
+
+class ScaledTies(NamedTuple):
+    """Ties window by window (TIES_SCHEMA each), the records above the cap, and counts."""
+
+    windows: Iterator[pl.DataFrame]
+    skipped: pl.DataFrame
+    ledger: dict[str, int]
 
 
 def co_patent_events(
@@ -339,3 +351,89 @@ def union_ties(networks: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def union_records(networks: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Records behind the ties of `union_ties`, each once a tie."""
     return pl.concat(networks).unique().sort(*_KEY, "record_id")
+
+
+def scaled_window_ties(
+    events: pl.DataFrame,
+    width: int,
+    years: Iterable[int],
+    *,
+    clique_cap: int | None = None,
+    memory_limit: int | None = None,
+    on_disk: bool = False,
+    folder: Path | None = None,
+    threads: int | None = None,
+) -> ScaledTies:
+    """The ties of `yearly_pairs` and `window_ties`, one window at a time, without their records.
+
+    For tables too large to keep the records of each tie: identifiers become codes, every year is
+    counted once, and windows come one at a time. Where the events need more than `memory_limit`
+    bytes, or with `on_disk`, DuckDB counts them in `folder` within that limit (2 GB by default),
+    and every row is the same. Weights may differ from `yearly_pairs` by rounding, for they add up
+    by record size. The temporary file goes when the windows are read or dropped.
+
+    Ledger: rows, rows_repeated, records, records_of_one, pairs (made by records up to the cap),
+    records_above_cap, largest_above_cap, pairs_above_cap (that they would have made), on_disk.
+    """
+    nodes, records = distinct([events["node"]]), distinct([events["record_id"]])
+    coded = pl.DataFrame(
+        {
+            "record": encode(events["record_id"], records),
+            "year": events["year"].cast(pl.Int32),
+            "node": encode(events["node"], nodes),
+        }
+    )
+    n = nodes.len()
+    spill = on_disk or (memory_limit is not None and memory_needed(coded.height) > memory_limit)
+    if spill:
+        stack = ExitStack()
+        spilled = stack.enter_context(
+            spilled_counts(
+                coded,
+                n_nodes=n,
+                memory_limit=memory_limit or 2_000_000_000,
+                clique_cap=clique_cap,
+                folder=folder,
+                threads=threads,
+            )
+        )
+        report, windows = spilled.report, _closing(stack, spilled.sum_windows(width, years))
+    else:
+        columns = (coded[name].to_numpy() for name in ("record", "year", "node"))
+        counts = count_years(*columns, n_nodes=n, clique_cap=clique_cap, threads=threads)
+        report, windows = counts.report, sum_windows(counts, width, years, threads=threads)
+    skipped = report.skipped.select(
+        records.gather(report.skipped["record"]).alias("record_id"), "year", "size"
+    )
+    ledger = {
+        "rows": report.rows,
+        "rows_repeated": report.rows_repeated,
+        "records": report.records,
+        "records_of_one": report.records_of_one,
+        "pairs": report.pairs,
+        "records_above_cap": skipped.height,
+        "largest_above_cap": int(skipped["size"].max() or 0),  # type: ignore[arg-type]
+        "pairs_above_cap": report.pairs_skipped,
+        "on_disk": spill,
+    }
+    return ScaledTies((_named(window, nodes) for window in windows), skipped, ledger)
+
+
+def _closing(stack: ExitStack, windows: Iterator[WindowTies]) -> Iterator[WindowTies]:
+    with stack:
+        yield from windows
+
+
+def _named(window: WindowTies, nodes: pl.Series) -> pl.DataFrame:
+    """A window of codes as a table of TIES_SCHEMA."""
+    return pl.DataFrame(
+        {
+            "year": pl.Series(np.full(window.a.size, window.year), dtype=pl.Int32),
+            "a": nodes.gather(window.a),
+            "b": nodes.gather(window.b),
+            "weight_count": window.weight_count.astype(np.float64),
+            "weight_newman": window.weight_newman,
+            "weight_fraction": window.weight_fraction,
+            "n_records": window.weight_count,
+        }
+    )

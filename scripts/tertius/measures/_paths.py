@@ -11,6 +11,10 @@ Ints = NDArray[np.int64]
 Heads = NDArray[np.int32]
 Reals = NDArray[np.float64]
 
+Words = NDArray[np.uint64]
+Flags = NDArray[np.bool_]
+# Sources searched from at once: 8 words of 64 bits fill a cache line.
+WORDS = 8
 # Path lengths that differ by less than this share are one length: sums of 1/w are rounded.
 _SAME_LENGTH = 1e-10
 
@@ -41,66 +45,166 @@ def breadth_first_order(indptr: Ints, indices: Heads, roots: Ints) -> Ints:
 
 
 @kernel
+def relabelled(indptr: Ints, indices: Heads, order: Ints) -> tuple[Ints, Heads]:
+    """Rows of the graph whose node k is node order[k], so that neighbours lie near each other."""
+    n = order.size
+    rank = np.empty(n, np.int32)
+    for k in range(n):
+        rank[order[k]] = k
+    rows = np.zeros(n + 1, np.int64)
+    for k in range(n):
+        rows[k + 1] = rows[k] + indptr[order[k] + 1] - indptr[order[k]]
+    heads = np.empty(indices.size, np.int32)
+    for k in range(n):
+        p = rows[k]
+        for e in range(indptr[order[k]], indptr[order[k] + 1]):
+            heads[p] = rank[indices[e]]
+            p += 1
+    return rows, heads
+
+
+@kernel
 def distance_sums(indptr: Ints, indices: Heads, sources: Ints, farthest: int) -> Reals:
     """Per node, over the sources at distance 1..farthest: count, sum d, d^2, 1/d, 1/d^2.
 
-    Breadth-first search from 64 sources at once, one bit each (Then et al. 2014, PVLDB 8:449).
-    The first three sums are whole numbers below 2^53, hence exact.
+    Breadth-first search from 512 sources at once, one bit each (Then et al. 2014, PVLDB 8:449):
+    outwards from the nodes of a level, or where these are many, inwards to the nodes that some
+    source has not reached (Beamer et al. 2012). The first three sums are whole numbers below 2^53,
+    hence exact.
     """
     n = indptr.size - 1
     out = np.zeros((n, 5))
-    seen = np.zeros(n, np.uint64)
-    front = np.zeros(n, np.uint64)
-    reached = np.zeros(n, np.uint64)
+    seen = np.zeros((n, WORDS), np.uint64)
+    front = np.zeros((n, WORDS), np.uint64)
+    reached = np.zeros((n, WORDS), np.uint64)
+    full = np.zeros(n, np.bool_)
+    touched = np.zeros(n, np.bool_)
     active = np.empty(n, np.int32)
     following = np.empty(n, np.int32)
+    everyone = np.zeros(WORDS, np.uint64)
+    one = np.uint64(1)
     zero = np.uint64(0)
-    for base in range(0, sources.size, 64):
+    for base in range(0, sources.size, 64 * WORDS):
         seen[:] = zero
+        full[:] = False
+        everyone[:] = zero
         count = 0
-        for k in range(base, min(base + 64, sources.size)):
+        arcs = 0
+        for k in range(base, min(base + 64 * WORDS, sources.size)):
             s = sources[k]
-            if front[s] == zero:
+            if not touched[s]:
+                touched[s] = True
                 active[count] = s
                 count += 1
-            bit = np.uint64(1) << np.uint64(k - base)
-            front[s] |= bit
-            seen[s] |= bit
+                arcs += indptr[s + 1] - indptr[s]
+            word = (k - base) // 64
+            bit = one << np.uint64((k - base) % 64)
+            front[s, word] |= bit
+            seen[s, word] |= bit
+            everyone[word] |= bit
+        for k in range(count):
+            touched[active[k]] = False
         level = 0.0
         while count > 0 and level < farthest:
             level += 1.0
-            inverse = 1.0 / level
-            nextcount = 0
-            for k in range(count):
-                u = active[k]
-                bits = front[u]
-                for e in range(indptr[u], indptr[u + 1]):
-                    v = indices[e]
-                    fresh = bits & ~seen[v]
-                    if fresh != zero:
-                        if reached[v] == zero:
-                            following[nextcount] = v
-                            nextcount += 1
-                        reached[v] |= fresh
+            if arcs > indices.size // 16:
+                fresh = _pull(indptr, indices, front, full, reached, following)
+            else:
+                fresh = _push(
+                    indptr, indices, active, count, front, full, reached, touched, following
+                )
             for k in range(count):
                 front[active[k]] = zero
-            for k in range(nextcount):
+            count = 0
+            arcs = 0
+            for k in range(fresh):
                 v = following[k]
-                bits = reached[v]
-                reached[v] = zero
-                seen[v] |= bits
-                front[v] = bits
-                times = float(_ones(bits))
-                out[v, 0] += times
-                out[v, 1] += times * level
-                out[v, 2] += times * level * level
-                out[v, 3] += times * inverse
-                out[v, 4] += times * inverse * inverse
-            active, following = following, active
-            count = nextcount
+                times = _settle_bits(v, seen, front, reached, full, everyone)
+                if times > 0.0:
+                    active[count] = v
+                    count += 1
+                    arcs += indptr[v + 1] - indptr[v]
+                    out[v, 0] += times
+                    out[v, 1] += times * level
+                    out[v, 2] += times * level * level
+                    out[v, 3] += times / level
+                    out[v, 4] += times / level / level
         for k in range(count):
             front[active[k]] = zero
     return out
+
+
+@kernel
+def _push(
+    indptr: Ints,
+    indices: Heads,
+    active: Heads,
+    count: int,
+    front: Words,
+    full: Flags,
+    reached: Words,
+    touched: Flags,
+    following: Heads,
+) -> int:
+    """Hand the bits of the active nodes to their contacts; lists these and returns how many."""
+    fresh = 0
+    for k in range(count):
+        u = active[k]
+        for e in range(indptr[u], indptr[u + 1]):
+            v = indices[e]
+            if full[v]:
+                continue
+            if not touched[v]:
+                touched[v] = True
+                following[fresh] = v
+                fresh += 1
+                for i in range(WORDS):
+                    reached[v, i] = front[u, i]
+            else:
+                for i in range(WORDS):
+                    reached[v, i] |= front[u, i]
+    for k in range(fresh):
+        touched[following[k]] = False
+    return fresh
+
+
+@kernel
+def _pull(
+    indptr: Ints, indices: Heads, front: Words, full: Flags, reached: Words, following: Heads
+) -> int:
+    """Collect the bits of the contacts of every node that some source has not reached."""
+    fresh = 0
+    for v in range(indptr.size - 1):
+        if full[v] or indptr[v] == indptr[v + 1]:
+            continue
+        u = indices[indptr[v]]
+        for i in range(WORDS):
+            reached[v, i] = front[u, i]
+        for e in range(indptr[v] + 1, indptr[v + 1]):
+            u = indices[e]
+            for i in range(WORDS):
+                reached[v, i] |= front[u, i]
+        following[fresh] = v
+        fresh += 1
+    return fresh
+
+
+@kernel
+def _settle_bits(
+    v: int, seen: Words, front: Words, reached: Words, full: Flags, everyone: Words
+) -> float:
+    """Make what newly reached v its front; returns the number of new bits."""
+    times = np.uint64(0)
+    left = np.uint64(0)
+    for i in range(WORDS):
+        bits = reached[v, i] & ~seen[v, i]
+        front[v, i] = bits
+        seen[v, i] |= bits
+        times += _ones(bits)
+        left |= everyone[i] & ~seen[v, i]
+    if left == np.uint64(0):
+        full[v] = True
+    return float(times)
 
 
 @kernel
@@ -132,7 +236,7 @@ def dependency_sums(
     out = np.zeros((n, 2))
     distance = np.full(n, -1, np.int32)
     paths = np.zeros(n)
-    dependency = np.zeros(n)
+    share = np.zeros(n)
     queue = np.empty(n, np.int32)
     for k_source in range(sources.size):
         source = sources[k_source]
@@ -155,28 +259,31 @@ def dependency_sums(
                     paths[v] = ways
                 elif distance[v] == near:
                     paths[v] += ways
+        # Other members of an open source's class are ends behind each of its contacts.
+        behind = 0.0
         if is_open[source]:
             between = 0.0
             for e in range(indptr[source], indptr[source + 1]):
                 between += members[indices[e]]
-            for e in range(indptr[source], indptr[source + 1]):
-                dependency[indices[e]] += (members[source] - 1.0) / between
+            behind = (members[source] - 1.0) / between
+        last = distance[queue[tail - 1]]
         for k in range(tail - 1, 0, -1):
             w = queue[k]
-            near = distance[w] - 1
-            share = members[w] * (1.0 + dependency[w]) / paths[w]
-            if near > 0:
+            beyond = distance[w] + 1
+            ahead = 0.0
+            if beyond <= last:
                 for e in range(indptr[w], indptr[w + 1]):
                     v = indices[e]
-                    if distance[v] == near:
-                        dependency[v] += paths[v] * share
-            out[w, 0] += times[k_source] * dependency[w]
-            out[w, 1] += times[k_source] * dependency[w] * dependency[w]
+                    if distance[v] == beyond:
+                        ahead += share[v]
+            dependency = paths[w] * ahead
+            if beyond == 2:
+                dependency += behind
+            share[w] = members[w] * (1.0 + dependency) / paths[w]
+            out[w, 0] += times[k_source] * dependency
+            out[w, 1] += times[k_source] * dependency * dependency
         for k in range(tail):
-            v = queue[k]
-            distance[v] = -1
-            paths[v] = 0.0
-            dependency[v] = 0.0
+            distance[queue[k]] = -1
     return out
 
 

@@ -5,8 +5,10 @@ edge is kept as one arc from the lower to the higher number; arcs out of u fill 
 triangle u < v < q the arcs are a = uv, c = uq, b = vq. An arc a = uv carries quantities of two
 egos: "forward" those of ego u about alter v, "backward" those of ego v about alter u.
 
-A block of corners adds into its own buffers, which start at its first arc and node; buffers are
-then added in the order of the blocks, so that no sum depends on the number of threads.
+Triangles are first listed, by blocks of corners; the sums then run over the lists. Arcs a and c
+belong to the row of the corner, hence to its block alone; arc b belongs to another row, and its
+sums are made by whoever owns b, in the order of the lists. Every number is thus added up in one
+order, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -20,255 +22,350 @@ Ints = NDArray[np.int64]
 Heads = NDArray[np.int32]
 Reals = NDArray[np.float64]
 
+# Degrees from here on count as equal: at most 2m / 4096 nodes have them.
+TOP_DEGREE = 4096
+# A share of the sum by which the rounding of equal investments may differ: disorder is of second
+# order in such differences, so that a true value below it is beyond doubles anyway.
+_EQUAL = 1e-11
+# Columns of the table of arcs, one cache line each: sums over triangles.
+ARC_WIDTH = 8
+T, R, F, B, EF, EB, K = range(7)
+# Columns of the table of nodes, one cache line each: strength; sum c, sum c ln(w + T), max y over
+# the contacts (see `contact_sums`) in the whole and in the ego network; sum R / M.
+NODE_WIDTH = 8
+S, WHOLE, EGO, REDUNDANT = 0, 1, 4, 7
+
 
 @kernel
-def orient(
-    indptr: Ints, indices: Heads, weights: Reals
-) -> tuple[NDArray[np.int32], Ints, Heads, Reals]:
-    """Number nodes by (degree, position), keep arcs low -> high: (node of number, rows)."""
-    n = indptr.size - 1
-    degree = indptr[1:] - indptr[:-1]
-    start = np.zeros(n + 2, np.int64)
-    for i in range(n):
-        start[degree[i] + 1] += 1
-    for k in range(n + 1):
-        start[k + 1] += start[k]
-    number = np.empty(n, np.int32)
-    node = np.empty(n, np.int32)
-    for i in range(n):
-        r = start[degree[i]]
-        start[degree[i]] += 1
-        number[i] = r
-        node[r] = i
-    rows = np.zeros(n + 1, np.int64)
-    heads = np.empty(indices.size // 2, np.int32)
-    values = np.empty(indices.size // 2)
-    p = 0
-    for r in range(n):
-        i = node[r]
+def degree_counts(lo: int, hi: int, indptr: Ints) -> Ints:
+    """How many of the nodes lo..hi-1 have each degree."""
+    counts = np.zeros(TOP_DEGREE + 1, np.int64)
+    for i in range(lo, hi):
+        counts[min(indptr[i + 1] - indptr[i], TOP_DEGREE)] += 1
+    return counts
+
+
+@kernel
+def number_nodes(lo: int, hi: int, indptr: Ints, start: Ints, number: Heads) -> None:
+    """Number the nodes lo..hi-1 by degree; `start` is the first number of each degree."""
+    at = start.copy()
+    for i in range(lo, hi):
+        d = min(indptr[i + 1] - indptr[i], TOP_DEGREE)
+        number[i] = at[d]
+        at[d] += 1
+
+
+@kernel
+def count_arcs(lo: int, hi: int, indptr: Ints, indices: Heads, number: Heads, arcs: Ints) -> None:
+    """Arcs out of each of the nodes lo..hi-1, at the place of its number."""
+    for i in range(lo, hi):
+        r = number[i]
+        out = 0
         for e in range(indptr[i], indptr[i + 1]):
             if number[indices[e]] > r:
-                heads[p] = number[indices[e]]
-                values[p] = weights[e]
-                p += 1
-        rows[r + 1] = p
-    return node, rows, heads, values
+                out += 1
+        arcs[r] = out
 
 
 @kernel
-def block_bounds(n_blocks: int, rows: Ints, heads: Heads) -> Ints:
-    """Cut the corners into blocks of about equal work; depends on the graph only."""
-    n = rows.size - 1
-    work = np.zeros(n + 1, np.int64)
-    for u in range(n):
-        w = 0
-        for a in range(rows[u], rows[u + 1]):
-            w += rows[heads[a] + 1] - rows[heads[a]] + 1
-        work[u + 1] = work[u] + w
-    bounds = np.full(n_blocks + 1, n, np.int64)
-    bounds[0] = 0
-    k = 1
-    for u in range(n):
-        while k < n_blocks and work[u + 1] * n_blocks >= work[n] * k:
-            bounds[k] = u + 1
-            k += 1
-    return bounds
+def fill_arcs(
+    lo: int,
+    hi: int,
+    indptr: Ints,
+    indices: Heads,
+    weights: Reals,
+    unit: float,
+    number: Heads,
+    rows: Ints,
+    heads: Heads,
+    values: Reals,
+    scales: Reals,
+    nodes: Reals,
+) -> None:
+    """Arcs out of the nodes lo..hi-1, weights times `unit`, and each node's s, 1/s, 1/M.
 
-
-@kernel
-def node_scales(rows: Ints, heads: Heads, weights: Reals) -> tuple[Reals, Ints]:
-    """Per node (strength, 1/strength, 1/largest tie), and degree; the reciprocals of 0 are 0."""
-    n = rows.size - 1
-    scales = np.zeros((n, 3))
-    degree = np.zeros(n, np.int64)
-    for u in range(n):
-        for a in range(rows[u], rows[u + 1]):
-            v = heads[a]
-            w = weights[a]
-            scales[u, 0] += w
-            scales[v, 0] += w
-            scales[u, 2] = max(scales[u, 2], w)
-            scales[v, 2] = max(scales[v, 2], w)
-            degree[u] += 1
-            degree[v] += 1
-    for u in range(n):
-        if degree[u] > 0:
-            scales[u, 1] = 1.0 / scales[u, 0]
-            scales[u, 2] = 1.0 / scales[u, 2]
-    return scales, degree
-
-
-@kernel
-def whole_sums(
-    lo: int, hi: int, rows: Ints, heads: Heads, weights: Reals, scales: Reals
-) -> tuple[Reals, Reals]:
-    """Triangle sums of corners lo..hi-1, over arcs from rows[lo] on and nodes from lo on.
-
-    Arcs: T = sum_q w_iq w_qj / s_q (Burt's indirect part, symmetric), then the alter's ties to
-    ego's other alters, forward and backward. Nodes: sum over triangles of
-    w_jq (w_iq / M_j + w_ij / M_q), then the number of triangles.
+    scales: 1/s in the first row, 1/M in the second, 0 without contacts.
     """
-    first = rows[lo]
-    arcs = np.zeros((heads.size - first, 3))
-    nodes = np.zeros((rows.size - 1 - lo, 2))
-    mark = np.zeros(rows.size - 1 - lo, np.int64)
+    for i in range(lo, hi):
+        r = number[i]
+        p = rows[r]
+        total = 0.0
+        largest = 0.0
+        for e in range(indptr[i], indptr[i + 1]):
+            w = weights[e] * unit
+            total += w
+            largest = max(largest, w)
+            if number[indices[e]] > r:
+                heads[p] = number[indices[e]]
+                values[p] = w
+                p += 1
+        if total > 0.0:
+            nodes[r, S] = total
+            scales[0, r] = 1.0 / total
+            scales[1, r] = 1.0 / largest
+
+
+@kernel
+def corner_work(lo: int, hi: int, rows: Ints, heads: Heads, work: Ints) -> None:
+    """Steps that listing the triangles of each corner takes."""
+    for u in range(lo, hi):
+        steps = rows[u + 1] - rows[u] + 1
+        if rows[u + 1] - rows[u] > 1:
+            for a in range(rows[u], rows[u + 1]):
+                steps += rows[heads[a] + 1] - rows[heads[a]]
+        work[u] = steps
+
+
+@kernel
+def list_triangles(lo: int, hi: int, rows: Ints, heads: Heads) -> Heads:
+    """Triangles of the corners lo..hi-1, rows (u, a, c, b) in the order of (a, b)."""
+    most = 0
+    for u in range(lo, hi):
+        out = rows[u + 1] - rows[u]
+        for a in range(rows[u], rows[u + 1]):
+            most += min(out - 1, rows[heads[a] + 1] - rows[heads[a]])
+    # Pages that are never written take no memory.
+    sides = np.empty((most, 4), np.int32)
+    mark = np.zeros(rows.size - 1 - lo, np.int32)
+    t = 0
     for u in range(lo, hi):
         begin = rows[u]
         end = rows[u + 1]
         if end - begin < 2:
             continue
-        inv_su = scales[u, 1]
-        inv_mu = scales[u, 2]
-        red_u = 0.0
-        tri_u = 0.0
         for a in range(begin, end):
             mark[heads[a] - lo] = a - begin + 1
         for a in range(begin, end):
-            v = heads[a]
-            w_uv = weights[a]
-            inv_sv = scales[v, 1]
-            inv_mv = scales[v, 2]
-            t_a = 0.0
-            forward = 0.0
-            backward = 0.0
-            red_v = 0.0
-            tri_v = 0.0
-            for b in range(rows[v], rows[v + 1]):
-                q = heads[b]
-                found = mark[q - lo]
-                if found > 0:
-                    c = begin + found - 1
-                    w_uq = weights[c]
-                    w_vq = weights[b]
-                    inv_mq = scales[q, 2]
-                    t_a += w_uq * w_vq * scales[q, 1]
-                    forward += w_vq
-                    backward += w_uq
-                    arcs[c - first, 0] += w_uv * w_vq * inv_sv
-                    arcs[c - first, 1] += w_vq
-                    arcs[c - first, 2] += w_uv
-                    arcs[b - first, 0] += w_uv * w_uq * inv_su
-                    arcs[b - first, 1] += w_uq
-                    arcs[b - first, 2] += w_uv
-                    red_u += w_vq * (w_uq * inv_mv + w_uv * inv_mq)
-                    red_v += w_uq * (w_vq * inv_mu + w_uv * inv_mq)
-                    nodes[q - lo, 0] += w_uv * (w_vq * inv_mu + w_uq * inv_mv)
-                    nodes[q - lo, 1] += 1.0
-                    tri_v += 1.0
-            if tri_v > 0.0:
-                arcs[a - first, 0] += t_a
-                arcs[a - first, 1] += forward
-                arcs[a - first, 2] += backward
-                nodes[v - lo, 0] += red_v
-                nodes[v - lo, 1] += tri_v
-                tri_u += tri_v
-        nodes[u - lo, 0] += red_u
-        nodes[u - lo, 1] += tri_u
+            for b in range(rows[heads[a]], rows[heads[a] + 1]):
+                c = mark[heads[b] - lo]
+                if c > 0:
+                    sides[t, 0] = u
+                    sides[t, 1] = a
+                    sides[t, 2] = begin + c - 1
+                    sides[t, 3] = b
+                    t += 1
         for a in range(begin, end):
             mark[heads[a] - lo] = 0
-    return arcs, nodes
+    return sides[:t]
 
 
 @kernel
-def alter_scales(weights: Reals, arcs: Reals) -> Reals:
-    """1 / (strength of the alter inside ego's network), forward and backward, 0 off triangles."""
-    scales = np.zeros((weights.size, 2))
-    for a in range(weights.size):
-        if arcs[a, 1] > 0.0:
-            scales[a, 0] = 1.0 / (weights[a] + arcs[a, 1])
-            scales[a, 1] = 1.0 / (weights[a] + arcs[a, 2])
-    return scales
+def whole_sums_of_row(
+    triangles: Heads, heads: Heads, weights: Reals, inverse: Reals, arcs: Reals
+) -> None:
+    """Add T, R, F, B and K of the whole network to the arcs a and c of listed triangles.
 
-
-@kernel
-def ego_sums(lo: int, hi: int, rows: Ints, heads: Heads, weights: Reals, scales: Reals) -> Reals:
-    """T of the ego-network model for both egos of every arc, from corners lo..hi-1.
-
-    `scales` is `alter_scales`: the alter's proportions inside ego's network only. An arc of scale 0
-    lies on no triangle and is passed over.
+    Per arc ij: T = sum_q w_iq w_qj / s_q (Burt's indirect part), R = sum_q w_iq w_qj, F and B the
+    alter's ties to ego's other alters, forward and backward, K the number of triangles.
     """
-    first = rows[lo]
-    arcs = np.zeros((heads.size - first, 2))
-    mark = np.zeros(rows.size - 1 - lo, np.int64)
-    for u in range(lo, hi):
-        begin = rows[u]
-        end = rows[u + 1]
-        linked = 0
-        for a in range(begin, end):
-            if scales[a, 0] > 0.0:
-                mark[heads[a] - lo] = a - begin + 1
-                linked += 1
-        if linked < 2:
-            for a in range(begin, end):
-                mark[heads[a] - lo] = 0
-            continue
-        for a in range(begin, end):
-            if scales[a, 0] == 0.0:
-                continue
-            v = heads[a]
+    for t in range(triangles.shape[0]):
+        a = triangles[t, 1]
+        c = triangles[t, 2]
+        w_uv = weights[a]
+        w_uq = weights[c]
+        w_vq = weights[triangles[t, 3]]
+        arcs[a, T] += w_uq * w_vq * inverse[heads[c]]
+        arcs[a, R] += w_uq * w_vq
+        arcs[a, F] += w_vq
+        arcs[a, B] += w_uq
+        arcs[a, K] += 1.0
+        arcs[c, T] += w_uv * w_vq * inverse[heads[a]]
+        arcs[c, R] += w_uv * w_vq
+        arcs[c, F] += w_vq
+        arcs[c, B] += w_uv
+        arcs[c, K] += 1.0
+
+
+@kernel
+def whole_sums_across(
+    part: int, parts: int, triangles: Heads, weights: Reals, inverse: Reals, arcs: Reals
+) -> None:
+    """The same on those arcs b that belong to `part` out of `parts`."""
+    for t in range(triangles.shape[0]):
+        b = triangles[t, 3]
+        if _owner(b, parts) == part:
+            w_uv = weights[triangles[t, 1]]
+            w_uq = weights[triangles[t, 2]]
+            arcs[b, T] += w_uv * w_uq * inverse[triangles[t, 0]]
+            arcs[b, R] += w_uv * w_uq
+            arcs[b, F] += w_uq
+            arcs[b, B] += w_uv
+            arcs[b, K] += 1.0
+
+
+@kernel
+def ego_sums_of_row(triangles: Heads, weights: Reals, arcs: Reals) -> None:
+    """Add T of the ego-network model (EF, EB) to the arcs a and c of listed triangles.
+
+    The alter's proportions are those inside ego's network, where its strength is w + F (w + B).
+    """
+    for t in range(triangles.shape[0]):
+        a = triangles[t, 1]
+        c = triangles[t, 2]
+        b = triangles[t, 3]
+        w_uv = weights[a]
+        w_uq = weights[c]
+        w_vq = weights[b]
+        arcs[a, EF] += w_uq * w_vq / (w_uq + arcs[c, F])
+        arcs[a, EB] += w_uq * w_vq / (w_vq + arcs[b, F])
+        arcs[c, EF] += w_uv * w_vq / (w_uv + arcs[a, F])
+        arcs[c, EB] += w_uv * w_vq / (w_vq + arcs[b, B])
+
+
+@kernel
+def ego_sums_across(part: int, parts: int, triangles: Heads, weights: Reals, arcs: Reals) -> None:
+    """The same on those arcs b that belong to `part` out of `parts`."""
+    for t in range(triangles.shape[0]):
+        b = triangles[t, 3]
+        if _owner(b, parts) == part:
+            a = triangles[t, 1]
+            c = triangles[t, 2]
             w_uv = weights[a]
-            forward = 0.0
-            backward = 0.0
-            for b in range(rows[v], rows[v + 1]):
-                found = mark[heads[b] - lo]
-                if found > 0:
-                    c = begin + found - 1
-                    w_uq = weights[c]
-                    w_vq = weights[b]
-                    forward += w_uq * w_vq * scales[c, 0]
-                    backward += w_vq * w_uq * scales[b, 0]
-                    arcs[c - first, 0] += w_uv * w_vq * scales[a, 0]
-                    arcs[c - first, 1] += w_vq * w_uv * scales[b, 1]
-                    arcs[b - first, 0] += w_uv * w_uq * scales[a, 1]
-                    arcs[b - first, 1] += w_uq * w_uv * scales[c, 1]
-            arcs[a - first, 0] += forward
-            arcs[a - first, 1] += backward
-        for a in range(begin, end):
-            mark[heads[a] - lo] = 0
-    return arcs
+            w_uq = weights[c]
+            arcs[b, EF] += w_uv * w_uq / (w_uv + arcs[a, B])
+            arcs[b, EB] += w_uv * w_uq / (w_uq + arcs[c, B])
 
 
 @kernel
-def investments(
-    rows: Ints, heads: Heads, weights: Reals, strength: Reals, whole: Reals, ego: Reals
-) -> tuple[Reals, Reals]:
-    """Sums over ego's contacts j of c = y^2, y_ij = (w_ij + T_ij) / s_i, in both models.
+def _owner(place: int, parts: int) -> int:
+    """Which part owns an arc or a node: runs of 64 are dealt in turn."""
+    return int(np.uint32(place >> 6) % np.uint32(parts))
 
-    Returns per node (sum c, sum c ln c, min y, max y), for the whole and the ego-network model.
-    ln c is 2 (ln(w + T) - ln s), so that a c that underflows adds 0.
+
+@kernel
+def contact_sums(
+    part: int,
+    parts: int,
+    rows: Ints,
+    heads: Heads,
+    weights: Reals,
+    largest: Reals,
+    arcs: Reals,
+    nodes: Reals,
+    among: Reals,
+) -> None:
+    """Sums over the contacts j of those nodes i that belong to `part` out of `parts`.
+
+    c = y^2, y_ij = (w_ij + T_ij) / s_i in both models; `largest` is 1/M. among: twice the number
+    of ties among the contacts, and twice their weight. First come the contacts of lower number,
+    in their order.
     """
-    n = rows.size - 1
-    out_whole = np.zeros((n, 4))
-    out_ego = np.zeros((n, 4))
-    out_whole[:, 2] = np.inf
-    out_ego[:, 2] = np.inf
-    log_s = np.zeros(n)
-    for u in range(n):
-        if strength[u] > 0.0:
-            log_s[u] = np.log(strength[u])
-    for u in range(n):
+    for u in range(rows.size - 1):
+        own = _owner(u, parts) == part
+        s = nodes[u, S]
+        whole = (0.0, 0.0, 0.0)
+        ego = (0.0, 0.0, 0.0)
+        redundant = 0.0
+        ties = 0.0
+        weight = 0.0
         for a in range(rows[u], rows[u + 1]):
             v = heads[a]
-            x = weights[a] + whole[a]
+            other = _owner(v, parts) == part
+            if not (own or other):
+                continue
+            x = weights[a] + arcs[a, T]
             log_x = np.log(x)
-            _add_contact(out_whole, u, x, log_x, strength[u], log_s[u])
-            _add_contact(out_whole, v, x, log_x, strength[v], log_s[v])
-            if ego[a, 0] > 0.0:
-                x = weights[a] + ego[a, 0]
-                _add_contact(out_ego, u, x, np.log(x), strength[u], log_s[u])
-                x = weights[a] + ego[a, 1]
-                _add_contact(out_ego, v, x, np.log(x), strength[v], log_s[v])
-            else:
-                _add_contact(out_ego, u, x, log_x, strength[u], log_s[u])
-                _add_contact(out_ego, v, x, log_x, strength[v], log_s[v])
-    return out_whole, out_ego
+            linked = arcs[a, K] > 0.0
+            if own:
+                whole = _with_contact(whole, x, log_x, s)
+                if linked:
+                    x_ego = weights[a] + arcs[a, EF]
+                    ego = _with_contact(ego, x_ego, np.log(x_ego), s)
+                    redundant += arcs[a, R] * largest[v]
+                    ties += arcs[a, K]
+                    weight += arcs[a, F]
+                else:
+                    ego = _with_contact(ego, x, log_x, s)
+            if other:
+                _add_contact(nodes, v, WHOLE, x, log_x)
+                if linked:
+                    x_ego = weights[a] + arcs[a, EB]
+                    _add_contact(nodes, v, EGO, x_ego, np.log(x_ego))
+                    nodes[v, REDUNDANT] += arcs[a, R] * largest[u]
+                    among[v, 0] += arcs[a, K]
+                    among[v, 1] += arcs[a, B]
+                else:
+                    _add_contact(nodes, v, EGO, x, log_x)
+        if own:
+            _add_row(nodes, u, WHOLE, whole)
+            _add_row(nodes, u, EGO, ego)
+            nodes[u, REDUNDANT] += redundant
+            among[u, 0] += ties
+            among[u, 1] += weight
 
 
 @kernel
-def _add_contact(out: Reals, i: int, x: float, log_x: float, s: float, log_s: float) -> None:
+def _with_contact(
+    sums: tuple[float, float, float], x: float, log_x: float, s: float
+) -> tuple[float, float, float]:
     y = x / s
     c = y * y
-    out[i, 0] += c
-    out[i, 1] += c * 2.0 * (log_x - log_s)
-    out[i, 2] = min(out[i, 2], y)
-    out[i, 3] = max(out[i, 3], y)
+    return sums[0] + c, sums[1] + c * log_x, max(sums[2], y)
+
+
+@kernel
+def _add_contact(nodes: Reals, i: int, k: int, x: float, log_x: float) -> None:
+    sums = (nodes[i, k], nodes[i, k + 1], nodes[i, k + 2])
+    sums = _with_contact(sums, x, log_x, nodes[i, S])
+    nodes[i, k], nodes[i, k + 1], nodes[i, k + 2] = sums
+
+
+@kernel
+def _add_row(nodes: Reals, i: int, k: int, sums: tuple[float, float, float]) -> None:
+    nodes[i, k] += sums[0]
+    nodes[i, k + 1] += sums[1]
+    nodes[i, k + 2] = max(nodes[i, k + 2], sums[2])
+
+
+@kernel
+def node_measures(
+    lo: int,
+    hi: int,
+    indptr: Ints,
+    number: Heads,
+    nodes: Reals,
+    among: Reals,
+    unit: float,
+    reals: Reals,
+    triangles: Ints,
+) -> None:
+    """Measures of the nodes lo..hi-1 from their sums, NaN where undefined.
+
+    reals, by row: constraint, constraint_ego, effective_size, efficiency, redundancy, hierarchy,
+    hierarchy_ego, ego_density, ego_density_weighted.
+    """
+    for i in range(lo, hi):
+        r = number[i]
+        d = float(indptr[i + 1] - indptr[i])
+        triangles[i] = np.int64(among[r, 0]) // 2
+        if d < 1.0:
+            for k in range(9):
+                reals[k, i] = np.nan
+            continue
+        size = d - nodes[r, REDUNDANT] / nodes[r, S]
+        reals[0, i] = nodes[r, WHOLE]
+        reals[1, i] = nodes[r, EGO]
+        reals[2, i] = size
+        reals[3, i] = size / d
+        reals[4, i] = 1.0 - size / d
+        if d < 2.0:
+            for k in range(5, 9):
+                reals[k, i] = np.nan
+            continue
+        pairs = d * (d - 1.0) / 2.0
+        log_s = np.log(nodes[r, S])
+        for k in range(2):
+            at = EGO if k else WHOLE
+            reals[5 + k, i] = _disorder(nodes[r, at], nodes[r, at + 1], nodes[r, at + 2], log_s, d)
+        reals[7, i] = triangles[i] / pairs
+        reals[8, i] = among[r, 1] / 2.0 / pairs / unit
+
+
+@kernel
+def _disorder(total: float, logs: float, most: float, log_s: float, d: float) -> float:
+    """Coleman-Theil disorder of d contacts' c, 0 when they are equal: ln c = 2 (ln(w+T) - ln s)."""
+    # The largest c is the mean when all are equal.
+    if d * most * most - total <= _EQUAL * total:
+        return 0.0
+    value = (2.0 * (logs / total - log_s) + np.log(d / total)) / np.log(d)
+    return float(min(max(value, 0.0), 1.0))

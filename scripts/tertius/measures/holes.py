@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tertius.kernels import run_blocks
-from tertius.measures._triangles import (
-    alter_scales,
-    block_bounds,
-    ego_sums,
-    investments,
-    node_scales,
-    orient,
-    whole_sums,
-)
+from tertius.kernels import Workers, even_spans
+from tertius.measures import _triangles as tri
 from tertius.measures.graph import Graph
 
+Heads = NDArray[np.int32]
 Reals = NDArray[np.float64]
-# Below this number of edges one block is quicker than adding up the buffers of several.
-_SMALL = 20_000
-_BLOCKS = 8
-# Two investments closer than this are equal: it covers the rounding of their sums.
-_EQUAL = 1e-13
+# Corners per block by steps of work, blocks per chunk, and triangles kept for the second pass:
+# these decide about time and memory, never about a result.
+_BLOCK_WORK = 1 << 18
+_CHUNK = 64
+_KEPT = 1 << 25
+
+
+class _Oriented(NamedTuple):
+    """Every edge as one arc from the lower to the higher number of its nodes."""
+
+    number: NDArray[np.int32]
+    rows: NDArray[np.int64]
+    heads: NDArray[np.int32]
+    weights: Reals
+    scales: Reals
+    arcs: Reals
+    nodes: Reals
+    among: Reals
+    unit: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,87 +80,124 @@ def burt(graph: Graph, *, threads: int | None = None) -> Burt:
     weights changes it by rounding only. Source: Burt (1992), chapter 2, equations 2.2-2.9; ego
     network, Everett & Borgatti (2020); unweighted effective size d - 2t/d, Borgatti (1997).
     """
-    node, rows, heads, weights = orient(graph.indptr, graph.indices, _scaled(graph.weights))
-    scales, degree = node_scales(rows, heads, weights)
-    count = _BLOCKS if heads.size > _SMALL else 1
-    bounds = block_bounds(count, rows, heads)
-    spans = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
-    arcs, corners = np.zeros((heads.size, 3)), np.zeros((degree.size, 2))
-    whole = run_blocks(
-        lambda s: (s[0], *whole_sums(*s, rows, heads, weights, scales)), spans, threads
-    )
-    for first, block_arcs, block_nodes in whole:
-        arcs[rows[first] :] += block_arcs
-        corners[first:] += block_nodes
-    inside = alter_scales(weights, arcs)
-    indirect = np.zeros((heads.size, 2))
-    ego = run_blocks(lambda s: (s[0], ego_sums(*s, rows, heads, weights, inside)), spans, threads)
-    for first, block_indirect in ego:
-        indirect[rows[first] :] += block_indirect
-    # Contiguous columns, so that the kernel is compiled for one layout.
-    strength, whole_part = (np.ascontiguousarray(x[:, 0]) for x in (scales, arcs))
-    sums = investments(rows, heads, weights, strength, whole_part, indirect)
-    among = _ties_among_contacts(rows, heads, arcs)
-    return _finish(graph, node, degree, sums, scales[:, 1], corners, among)
-
-
-def _scaled(weights: Reals) -> Reals:
-    """Weights divided by a power of two near the largest: exact, and no product overflows."""
-    if weights.size == 0:
-        return weights
-    return np.ldexp(weights, -int(np.frexp(weights.max())[1]))
-
-
-def _ties_among_contacts(rows: NDArray[Any], heads: NDArray[Any], arcs: Reals) -> Reals:
-    """Twice the weight among each node's contacts: the sum of its contacts' ties inside."""
-    tails = np.repeat(np.arange(rows.size - 1), np.diff(rows))
-    forward = np.bincount(tails, arcs[:, 1], rows.size - 1)
-    backward = np.bincount(heads, arcs[:, 2], rows.size - 1)
-    return np.asarray(forward + backward)
-
-
-def _hierarchy(sums: Reals, degree: NDArray[np.int64]) -> Reals:
-    total, entropy, least, most = sums.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = (entropy / total + np.log(degree / total)) / np.log(degree)
-    value = np.where(most - least <= _EQUAL * most, 0.0, np.clip(value, 0.0, 1.0))
-    return np.where(degree >= 2, value, np.nan)
-
-
-def _finish(
-    graph: Graph,
-    node: NDArray[np.int32],
-    degree: NDArray[np.int64],
-    sums: tuple[Reals, Reals],
-    inv_strength: Reals,
-    corners: Reals,
-    among: Reals,
-) -> Burt:
-    """Measures from the sums, put back from degree order into the order of the graph's nodes."""
-    tied = degree >= 1
-    pairs = np.where(degree >= 2, degree * (degree - 1) / 2.0, np.nan)
-    effective = np.where(tied, degree - corners[:, 0] * inv_strength, np.nan)
-    efficiency = effective / np.where(tied, degree, np.nan)
-    unscale = float(np.frexp(graph.weights.max())[1]) if graph.weights.size else 0.0
-    density = corners[:, 1] / pairs
-
-    def back(values: NDArray[Any]) -> NDArray[Any]:
-        out = np.empty_like(values)
-        out[node] = values
-        return out
-
+    with Workers(threads) as workers:
+        net = _orient(graph, workers)
+        _add_sums(net, workers)
+        reals, triangles = _measures(graph, net, workers)
     return Burt(
         nodes=graph.nodes,
-        degree=back(degree),
-        constraint=back(np.where(tied, sums[0][:, 0], np.nan)),
-        constraint_ego=back(np.where(tied, sums[1][:, 0], np.nan)),
-        effective_size=back(effective),
-        efficiency=back(efficiency),
-        redundancy=back(1.0 - efficiency),
-        hierarchy=back(_hierarchy(sums[0], degree)),
-        hierarchy_ego=back(_hierarchy(sums[1], degree)),
-        ego_density=back(density),
-        ego_density_weighted=back(among / 2.0 / pairs * 2.0**unscale),
-        local_clustering=back(density.copy()),
-        triangles=back(corners[:, 1].astype(np.int64)),
+        degree=np.diff(graph.indptr),
+        constraint=reals[0],
+        constraint_ego=reals[1],
+        effective_size=reals[2],
+        efficiency=reals[3],
+        redundancy=reals[4],
+        hierarchy=reals[5],
+        hierarchy_ego=reals[6],
+        ego_density=reals[7],
+        ego_density_weighted=reals[8],
+        local_clustering=reals[7].copy(),
+        triangles=triangles,
     )
+
+
+def _orient(graph: Graph, workers: Workers) -> _Oriented:
+    """Number the nodes by (degree, position) and keep every edge as one arc, low to high."""
+    n, indptr, indices = graph.n_nodes, graph.indptr, graph.indices
+    if graph.n_edges >= 1 << 31:
+        raise ValueError(f"{graph.n_edges} edges: structural holes are measured below 2^31 edges")
+    spans = even_spans(indptr + np.arange(n + 1))
+    counts = np.array(workers.run(lambda s: tri.degree_counts(s[0], s[1], indptr), spans))
+    # First the nodes of degree 0 of every span, then those of degree 1, ...
+    before = np.cumsum(counts.T.ravel()) - counts.T.ravel()
+    start = np.ascontiguousarray(before.reshape(counts.T.shape).T)
+    number = np.empty(n, np.int32)
+    workers.run(
+        lambda k: tri.number_nodes(spans[k][0], spans[k][1], indptr, start[k], number),
+        range(len(spans)),
+    )
+    rows = np.zeros(n + 1, np.int64)
+    workers.run(lambda s: tri.count_arcs(s[0], s[1], indptr, indices, number, rows[1:]), spans)
+    np.cumsum(rows, out=rows)
+    unit = _unit(graph.weights)
+    heads, values = np.empty(rows[-1], np.int32), np.empty(rows[-1])
+    scales = np.zeros((2, n))
+    arcs, nodes = _lines(rows[-1], tri.ARC_WIDTH), _lines(n, tri.NODE_WIDTH)
+    more = (indptr, indices, graph.weights, unit, number, rows, heads, values)
+    workers.run(lambda s: tri.fill_arcs(s[0], s[1], *more, scales, nodes), spans)
+    return _Oriented(number, rows, heads, values, scales, arcs, nodes, np.zeros((n, 2)), unit)
+
+
+def _lines(rows: int, width: int) -> Reals:
+    """Zeros whose rows start at the beginning of a cache line of 64 bytes."""
+    raw = np.zeros(rows * width + 8)
+    first = -raw.ctypes.data % 64 // 8
+    return raw[first : first + rows * width].reshape(rows, width)
+
+
+def _unit(weights: Reals) -> float:
+    """Power of two that brings the largest weight near 1: exact, and no product overflows."""
+    exponent = -int(np.frexp(weights.max())[1]) if weights.size else 0
+    return float(np.ldexp(1.0, min(exponent, 1023)))
+
+
+def _add_sums(net: _Oriented, workers: Workers) -> None:
+    """Fill the tables of arcs and nodes with their sums (see `_triangles`)."""
+    parts, (inverse, largest) = workers.count, net.scales
+    rows = (net.rows, net.heads, net.weights)
+
+    def listing(span: tuple[int, int]) -> Heads:
+        return tri.list_triangles(*span, net.rows, net.heads)
+
+    def whole(triangles: Heads) -> None:
+        tri.whole_sums_of_row(triangles, net.heads, net.weights, inverse, net.arcs)
+
+    def whole_across(part: int) -> None:
+        for triangles in listed:
+            tri.whole_sums_across(part, parts, triangles, net.weights, inverse, net.arcs)
+
+    def ego(triangles: Heads) -> None:
+        tri.ego_sums_of_row(triangles, net.weights, net.arcs)
+
+    def ego_across(part: int) -> None:
+        for triangles in listed:
+            tri.ego_sums_across(part, parts, triangles, net.weights, net.arcs)
+
+    def contacts(part: int) -> None:
+        tri.contact_sums(part, parts, *rows, largest, net.arcs, net.nodes, net.among)
+
+    chunks = _corner_chunks(net, workers)
+    kept: dict[int, list[Heads]] = {}
+    room = _KEPT
+    for k, chunk in enumerate(chunks):
+        listed = workers.run(listing, chunk)
+        room -= sum(map(len, listed))
+        if room >= 0:
+            kept[k] = listed
+        workers.run(whole, listed)
+        workers.run(whole_across, range(parts))
+    for k, chunk in enumerate(chunks):
+        listed = kept.pop(k) if k in kept else workers.run(listing, chunk)
+        workers.run(ego, listed)
+        workers.run(ego_across, range(parts))
+    workers.run(contacts, range(parts))
+
+
+def _corner_chunks(net: _Oriented, workers: Workers) -> list[list[tuple[int, int]]]:
+    """Blocks of corners of about equal work, in chunks whose lists fit into memory."""
+    n = net.rows.size - 1
+    work = np.empty(n, np.int64)
+    spans = even_spans(net.rows + np.arange(n + 1))
+    workers.run(lambda s: tri.corner_work(s[0], s[1], net.rows, net.heads, work), spans)
+    # A block clears one mark per node.
+    blocks = even_spans(np.r_[0, np.cumsum(work)], max(_BLOCK_WORK, n))
+    return [blocks[k : k + _CHUNK] for k in range(0, len(blocks), _CHUNK)]
+
+
+def _measures(graph: Graph, net: _Oriented, workers: Workers) -> tuple[Reals, NDArray[np.int64]]:
+    """Measures in the order of the graph's nodes (see `_triangles.node_measures`)."""
+    reals, triangles = np.empty((9, graph.n_nodes)), np.empty(graph.n_nodes, np.int64)
+    more = (graph.indptr, net.number, net.nodes, net.among, net.unit, reals, triangles)
+    spans = even_spans(np.arange(graph.n_nodes + 1))
+    workers.run(lambda s: tri.node_measures(s[0], s[1], *more), spans)
+    return reals, triangles

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from tertius.kernels import run_blocks
 from tertius.measures._paths import (
+    WORDS,
     breadth_first_order,
     dependency_sums,
     distance_sums,
+    relabelled,
     weighted_dependency_sums,
 )
 from tertius.measures._sampling import Sources, choose_sources
@@ -172,12 +174,14 @@ def _rank(graph: Graph) -> Ints:
 
 def _distances(graph: Graph, roots: Ints, farthest: int, threads: int | None) -> Reals:
     """`distance_sums` over all roots; neighbouring roots share most of their search."""
-    roots = roots[np.argsort(_rank(graph)[roots])]
+    rank = _rank(graph)
+    indptr, indices = relabelled(graph.indptr, graph.indices, np.argsort(rank))
+    roots = np.sort(rank[roots])
 
     def block(part: Ints) -> Reals:
-        return distance_sums(graph.indptr, graph.indices, part, farthest)
+        return distance_sums(indptr, indices, part, farthest)
 
-    return _add_up(block, roots, graph.n_nodes, 5, threads, bundle=64)
+    return _add_up(block, roots, graph.n_nodes, 5, threads, bundle=64 * WORDS)[rank]
 
 
 def _dependencies(graph: Graph, roots: Ints, weighted: bool, threads: int | None) -> Reals:
