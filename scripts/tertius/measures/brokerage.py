@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,9 @@ class Roles:
     total: Reals
 
 
-def brokerage_roles(graph: Graph, types: ArrayLike, *, fractional: bool = False) -> Roles:
+def brokerage_roles(
+    graph: Graph, types: Sequence[Any] | NDArray[Any], *, fractional: bool = False
+) -> Roles:
     """Gould-Fernandez brokerage roles in an undirected network.
 
     A path j - i - k counts for i when j and k are not tied; each pair {j, k} counts once (directed
@@ -78,7 +81,7 @@ def brokerage_between(
     return np.asarray(bridge_counts(graph.indptr, graph.indices, one, two, fractional))
 
 
-def _labels(graph: Graph, types: ArrayLike) -> list[Any]:
+def _labels(graph: Graph, types: Sequence[Any] | NDArray[Any]) -> list[Any]:
     labels: list[Any] = np.asarray(types, dtype=object).tolist()
     if len(labels) != graph.n_nodes:
         raise ValueError(f"{len(labels)} types for {graph.n_nodes} nodes")
