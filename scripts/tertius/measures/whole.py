@@ -212,10 +212,11 @@ def two_mode_null(memberships: Memberships) -> tuple[float, float]:
     """Transitivity and path length of the projection of random memberships with these degrees.
 
     With f0, g0 the generating functions of groups per node and members per group, N nodes and M
-    groups: G0(x) = f0(g0'(x) / g0'(1)), C = (M/N) g0'''(1) / G0''(1), z1 = G0'(1), z2 = G0'(1)
-    G1'(1), G1(x) = f1(g1(x)), L = ln(N / z1) / ln(z2 / z1) + 1. NaN without a group of two (C: without a 2-path; L:
-    when z2 <= z1). C is exact in the limit; L is its leading term, about a tenth short at a thousand
-    nodes, where `null_draws` measures both. Groups of one belong into the memberships if they could have had partners.
+    groups: G0(x) = f0(g0'(x) / g0'(1)), G1(x) = f1(g1(x)), C = (M/N) g0'''(1) / G0''(1), z1 =
+    G0'(1), z2 = G0'(1) G1'(1), L = ln(N / z1) / ln(z2 / z1) + 1. C is the limit of many nodes and
+    close at a thousand; L is its leading term and a tenth too short there: `null_draws` measures
+    both. NaN without a group of two (C: without a 2-path; L: when z2 <= z1). Groups of one belong
+    into the memberships if they could have had partners.
     Source: Newman, Strogatz & Watts (2001, eq. 72-84 and 54); Uzzi & Spiro (2005).
     """
     per_node = np.bincount(memberships.member, minlength=memberships.nodes.size).astype(float)

@@ -51,6 +51,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "equity": "minority_equity", "minority": "minority_equity",
         "cross_equity": "minority_equity", "cross_shareholding": "minority_equity",
         "rd": "joint_rd", "r_d": "joint_rd", "research": "joint_rd", "joint_research": "joint_rd",
+        "joint_r_d": "joint_rd", "joint_rd_contract": "joint_rd", "joint_r_d_contract": "joint_rd",
         "joint_development": "joint_rd", "license": "licence", "licensing": "licence",
         "license_agreement": "licence", "manufacture": "manufacturing",
         "joint_production": "manufacturing", "production": "manufacturing",
@@ -118,3 +119,12 @@ def weighted_forms(
         .join(table, on="form", how="left")
         .select("record_id", "form", "form_weight")
     )
+
+
+def forms_without_weight(alliances: pl.DataFrame, preset: str = "commitment") -> pl.DataFrame:
+    """form, alliances: forms that the preset gives no weight, and how many alliances have them.
+
+    The form of an alliance with none (no form, no flag) is null. Sorted by form.
+    """
+    lacking = weighted_forms(alliances, preset).filter(pl.col("form_weight").is_null())
+    return lacking.group_by("form").agg(pl.len().alias("alliances")).sort("form")
