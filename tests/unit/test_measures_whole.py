@@ -100,6 +100,16 @@ def test_rewiring_keeps_degrees_counts_swaps_and_repeats() -> None:
     assert one.indices.tolist() == two.indices.tolist() != graph.indices.tolist()
 
 
+def test_many_swaps_of_few_ties_come_to_an_end() -> None:
+    graph = random_graph(4, n=12, p=0.3)
+    found, swaps = rewire(graph, rng=np.random.default_rng(2), swaps_per_tie=20_000)
+    assert swaps.done > 50_000
+    assert degree(found).tolist() == degree(graph).tolist()
+    pairs = Memberships.from_pairs([0, 0, 1, 1, 2, 2, 3], [0, 1, 1, 2, 2, 3, 0])
+    _, swaps = rewire_two_mode(pairs, rng=np.random.default_rng(2), swaps_per_tie=20_000)
+    assert swaps.done > 5_000
+
+
 def test_a_star_cannot_be_rewired() -> None:
     star = Graph.from_edges([0] * 6, range(1, 7))
     same, swaps = rewire(star, rng=np.random.default_rng(1))
