@@ -12,6 +12,7 @@ from tertius.problems import InputError
 from tertius.provenance import write_json
 from tertius.tables import read_tables, write_parquet
 from tertius.variables.derive import absent_inputs, derive, range_problems, resolve, status_ledger
+from tertius.variables.forms import forms_without_weight
 from tertius.variables.inputs import Inputs, NetworkFacts
 
 
@@ -57,11 +58,14 @@ def main(
         raise InputError(outside)
     write_parquet(wide, variables)
     absent = {name: absent_inputs(inputs, spec) for name, spec in specs.items()}
+    lacking = forms_without_weight(typed["alliances"]) if "alliances" in typed else pl.DataFrame()
+    forms = {"forms_without_weight": lacking.to_dicts()} if lacking.height else {}
     write_json(
         {
             "risk_set": at_risk.ledger,
             "missing_inputs": {name: lacking for name, lacking in absent.items() if lacking},
             "statuses": status_ledger(wide).to_dicts(),
+            **forms,
         },
         ledger,
     )

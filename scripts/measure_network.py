@@ -11,12 +11,14 @@ from tertius.measures import measure_years
 from tertius.networks import network_facts, network_nodes
 from tertius.panel import units_at_risk
 from tertius.tables import read_tables, write_parquet
+from tertius.whole_network import NullSettings
 
 
 def main(
     *,
     tables: Path,
     ties: Path,
+    records: Path,
     measures: Path,
     facts: Path,
     network: Mapping[str, Any],
@@ -48,7 +50,13 @@ def main(
         seed=seed,
     )
     write_parquet(measured, measures)
-    write_parquet(network_facts(measured), facts)
+    series = network_facts(
+        measured,
+        tied,
+        pl.read_parquet(records),
+        nulls=NullSettings(settings["null_draws"], settings["null_limit"], seed),
+    )
+    write_parquet(series, facts)
 
 
 if "snakemake" in globals():

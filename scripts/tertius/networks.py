@@ -9,6 +9,7 @@ import polars as pl
 
 from tertius import ties
 from tertius.problems import InputError, Problem
+from tertius.whole_network import SCHEMA, NullSettings, year_facts
 
 LAYER_TABLES: Mapping[str, tuple[str, str]] = {
     "alliance": ("alliances", "alliance_parties"),
@@ -138,27 +139,40 @@ def network_nodes(
     return pl.concat([rows.filter(span) for rows in named]).unique().sort("year", "node")
 
 
-def network_facts(measures: pl.DataFrame) -> pl.DataFrame:
-    """What each year's network is as a whole.
+def network_facts(
+    measures: pl.DataFrame,
+    network_ties: pl.DataFrame | None = None,
+    records: pl.DataFrame | None = None,
+    *,
+    nulls: NullSettings | None = None,
+) -> pl.DataFrame:
+    """What each year's network is as a whole, one row a year; null where undefined or not asked.
+
+    - nodes, isolates, edges, mean_degree, density (share of possible ties), components (isolates
+      included), giant_share (share of nodes in the largest component);
+    - degree_centralisation, betweenness_centralisation (Freeman 1979);
+    - mean_local_clustering (nodes of two contacts or more) and transitivity: two numbers, both
+      called clustering coefficient;
+    - mean_path_length in the largest component; paths_exact is false where closeness was sampled;
+    - assortativity by degree (Newman 2002), with ties;
+    - null_transitivity, null_path_length and small_world = (C/C_null) / (L/L_null): random
+      memberships with the same degrees of both modes (Newman, Strogatz & Watts 2001), with records;
+      the same with `_one_mode`: a random graph, which makes nearly every projection a small world;
+    - rewired_*: mean and sd over networks with the same degrees, rewired_two_mode_*: over
+      projections of memberships with the same degrees, with draws, swaps tried and done, and a
+      status (missing_input: not asked for, or above the limit of size).
 
     Args:
-        measures: year, node, degree, component_size (from `measure_years`).
-
-    Returns:
-        year, nodes, isolates, edges, density (share of possible ties), mean_degree, components
-        (isolates included) and giant_share (share of nodes in the largest component).
+        measures: year, node, degree, component_size and further columns of `measure_years`.
+        network_ties: year, a, b.
+        records: year, a, b, record_id; the groups of two or more that tie anyone.
+        nulls: rewired nulls; None = none.
     """
-    n = pl.len()
-    return (
-        measures.group_by("year")
-        .agg(
-            nodes=n.cast(pl.Int64),
-            isolates=(pl.col("degree") == 0).sum().cast(pl.Int64),
-            edges=(pl.col("degree").sum() // 2).cast(pl.Int64),
-            mean_degree=pl.col("degree").mean(),
-            components=(1 / pl.col("component_size")).sum().round().cast(pl.Int64),
-            giant_share=pl.col("component_size").max() / n,
-        )
-        .with_columns(density=pl.col("mean_degree") / (pl.col("nodes") - 1))
-        .sort("year")
-    )
+    settings = nulls or NullSettings()
+    rows = []
+    for (year,), table in sorted(measures.partition_by("year", as_dict=True).items()):
+        own = pl.col("year") == year
+        tied = None if network_ties is None else network_ties.filter(own)
+        kept = None if records is None else records.filter(own)
+        rows.append(year_facts(int(year), table, tied, kept, settings))
+    return pl.DataFrame(rows, schema=dict(SCHEMA)).with_columns(pl.col(pl.Float64).fill_nan(None))

@@ -43,7 +43,7 @@ def test_undefined_cells_are_null_and_say_why() -> None:
 def test_every_status_column_names_exactly_the_null_cells() -> None:
     table = measure_network(figure(), **EXACT)
     names = [c.removesuffix("_status") for c in table.columns if c.endswith("_status")]
-    assert len(names) == 15
+    assert len(names) == 21
     for name in names:
         assert ((table[f"{name}_status"] == "ok") == table[name].is_not_null()).all(), name
     rest = [c for c in table.columns if not c.endswith(("_status", "_se")) and c not in names]
@@ -158,4 +158,4 @@ def test_strength_is_the_row_sum() -> None:
 
 def test_the_example_of_the_package_runs() -> None:
     result = doctest.testmod(tertius.measures)
-    assert (result.failed, result.attempted) == (0, 9)
+    assert (result.failed, result.attempted) == (0, 14)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
-from tertius.measures import measure_years
+from tertius.measures import (
+    Graph,
+    Memberships,
+    betweenness,
+    centralisation,
+    degree_assortativity,
+    mean_path_length,
+    measure_years,
+    small_world,
+    transitivity,
+)
 from tertius.networks import build_network, layer_events, network_facts, network_nodes
 from tertius.problems import InputError
+from tertius.whole_network import SCHEMA, NullSettings
 
 YEARS = range(2000, 2004)
 TABLES = {
@@ -88,19 +102,30 @@ def test_nodes_are_the_living_those_with_records_and_the_ends_of_ties() -> None:
     assert by_year == {2000: ["A", "B"], 2001: ["A", "B"], 2002: ["C"], 2003: ["A", "C", "D"]}
 
 
-def test_facts_of_a_triangle_with_an_isolate() -> None:
-    nodes = pl.DataFrame({"year": [2001] * 4, "node": list("ABCD")})
-    ties = network("alliance").ties.filter(year=2001)
-    measured = measure_years(
+def measured(ties: pl.DataFrame, nodes: str | list[str], year: int = 2001) -> pl.DataFrame:
+    listed = pl.DataFrame({"year": [year] * len(nodes), "node": list(nodes)})
+    return measure_years(
         ties,
-        nodes,
-        weight="weight_newman",
-        years=[2001],
-        exact_limit=10,
+        listed,
+        weight=None,
+        years=[year],
+        exact_limit=100,
         sample_sources=3,
         seed=1,
     )
-    assert network_facts(measured).row(0, named=True) == {
+
+
+def test_facts_of_a_triangle_with_an_isolate() -> None:
+    ties = network("alliance").ties.filter(year=2001)
+    facts = network_facts(measured(ties, "ABCD"))
+    assert dict(facts.schema) == dict(SCHEMA)
+    row = facts.row(0, named=True)
+    found = {name: value for name, value in row.items() if value is not None}
+    one_mode = ("null_transitivity_one_mode", "null_path_length_one_mode", "small_world_one_mode")
+    assert [found.pop(name) for name in one_mode] == pytest.approx(
+        [2 / 3, math.log(3) / math.log(2), 1.5 * math.log(3) / math.log(2)]
+    )
+    assert found == {
         "year": 2001,
         "nodes": 4,
         "isolates": 1,
@@ -109,4 +134,80 @@ def test_facts_of_a_triangle_with_an_isolate() -> None:
         "components": 2,
         "giant_share": 0.75,
         "density": 0.5,
+        "degree_centralisation": pytest.approx(1 / 3),
+        "betweenness_centralisation": 0.0,
+        "mean_local_clustering": 1.0,
+        "transitivity": 1.0,
+        "mean_path_length": 1.0,
+        "paths_exact": True,
+        "rewired_status": "missing_input",
+        "rewired_two_mode_status": "missing_input",
     }
+
+
+def test_facts_of_w20_from_measures_alone() -> None:
+    ends = ["ab", "ac", "bc", "de", "df", "ef", "cd"]
+    ties = pl.DataFrame({"year": [2001] * 7, "a": [e[0] for e in ends], "b": [e[1] for e in ends]})
+    ties = ties.with_columns(pl.col("year").cast(pl.Int32))
+    row = network_facts(measured(ties, "abcdefi"), ties).row(0, named=True)
+    assert row["mean_local_clustering"] == pytest.approx(7 / 9, abs=1e-12)
+    assert row["transitivity"] == pytest.approx(3 / 5, abs=1e-12)
+    assert row["mean_path_length"] == 9 / 5
+    graph = Graph.from_frame(ties)
+    assert row["assortativity"] == pytest.approx(degree_assortativity(graph), abs=1e-12)
+
+
+def random_records(n: int = 40, groups: int = 30) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Ties and records of one year of random groups of two to four."""
+    rng = np.random.default_rng(8)
+    rows = []
+    for g in range(groups):
+        members = sorted(rng.choice(n, rng.integers(2, 5), replace=False).tolist())
+        rows += [
+            (2001, f"n{a:02d}", f"n{b:02d}", f"g{g}") for a, b in itertools.combinations(members, 2)
+        ]
+    schema = {"year": pl.Int32, "a": pl.String, "b": pl.String, "record_id": pl.String}
+    records = pl.DataFrame(rows, schema=schema, orient="row")
+    return records.select("year", "a", "b").unique().sort("a", "b"), records
+
+
+def test_facts_with_nulls_equal_the_library_and_repeat() -> None:
+    ties, records = random_records()
+    nodes = [f"n{k:02d}" for k in range(40)]
+    table = measured(ties, nodes)
+    nulls = NullSettings(draws=5, limit=100, seed=3)
+    row = network_facts(table, ties, records, nulls=nulls).row(0, named=True)
+    graph = Graph.from_frame(ties, nodes=nodes)
+    both = pl.concat([records.select("record_id", node=end) for end in "ab"])
+    groups = Memberships.from_pairs(both["record_id"], both["node"])
+    world = small_world(graph, groups)
+    assert row["small_world"] == pytest.approx(world.ratio, abs=1e-9)
+    assert row["null_transitivity"] == pytest.approx(world.clustering_null, abs=1e-12)
+    assert row["mean_path_length"] == pytest.approx(mean_path_length(graph), abs=1e-12)
+    assert row["transitivity"] == pytest.approx(transitivity(graph), abs=1e-12)
+    assert row["betweenness_centralisation"] == pytest.approx(
+        centralisation(betweenness(graph).normalised), abs=1e-12
+    )
+    assert row["rewired_status"] == row["rewired_two_mode_status"] == "ok"
+    assert row["rewired_draws"] == 5
+    assert row["rewired_swaps_tried"] == 50 * ties.height
+    assert 0 < row["rewired_swaps_done"] < row["rewired_swaps_tried"]
+    # Cliques cluster by themselves: only the two-mode null knows.
+    assert row["rewired_small_world"] > row["rewired_two_mode_small_world"]
+    shuffled = (frame.sample(fraction=1, shuffle=True, seed=4) for frame in (table, ties, records))
+    assert network_facts(*shuffled, nulls=nulls).row(0, named=True) == row
+    small = network_facts(table, ties, records, nulls=NullSettings(5, 10, 3)).row(0, named=True)
+    assert small["rewired_status"] == "missing_input"
+    assert small["rewired_small_world"] is None
+
+
+def test_facts_of_a_year_without_ties() -> None:
+    ties = pl.DataFrame(schema={"year": pl.Int32, "a": pl.String, "b": pl.String})
+    records = ties.with_columns(record_id=pl.lit("x"))
+    row = network_facts(measured(ties, "AB"), ties, records, nulls=NullSettings(3)).row(
+        0, named=True
+    )
+    assert (row["nodes"], row["edges"], row["components"]) == (2, 0, 2)
+    for name in ("transitivity", "mean_path_length", "assortativity", "small_world"):
+        assert row[name] is None
+    assert row["rewired_status"] == row["rewired_two_mode_status"] == "undefined_isolate"

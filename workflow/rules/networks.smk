@@ -34,6 +34,7 @@ rule measure_network:
     input:
         tables=f"{DATA}/tables",
         ties=f"{DATA}/ties/{{network}}.parquet",
+        records=f"{DATA}/ties/{{network}}_records.parquet",
     output:
         measures=f"{DATA}/measures/{{network}}/{{first}}-{{last}}.parquet",
         facts=f"{DATA}/measures/{{network}}/{{first}}-{{last}}_facts.parquet",
@@ -78,3 +79,28 @@ rule gather_measures:
         code=code("gather_measures"),
     script:
         "../../scripts/gather_measures.py"
+
+
+# Not part of a run: snakemake results/<study>/networks/<network>/<year>.graphml (.gexf, .net, .dl)
+rule export_network:
+    input:
+        ties=f"{DATA}/ties/{{network}}.parquet",
+        measures=f"{DATA}/measures/{{network}}.parquet",
+    output:
+        graphml=f"{RESULTS}/networks/{{network}}/{{year}}.graphml",
+        gexf=f"{RESULTS}/networks/{{network}}/{{year}}.gexf",
+        pajek=f"{RESULTS}/networks/{{network}}/{{year}}.net",
+        ucinet=f"{RESULTS}/networks/{{network}}/{{year}}.dl",
+    log:
+        f"{LOGS}/export_network/{{network}}_{{year}}.log",
+    benchmark:
+        f"{BENCHMARKS}/export_network/{{network}}_{{year}}.tsv"
+    wildcard_constraints:
+        network="|".join(STUDY.networks),
+        year=r"\d{4}",
+    params:
+        code=code("export_network"),
+        network=lambda wildcards: STUDY.section("networks")[wildcards.network],
+        year=lambda wildcards: int(wildcards.year),
+    script:
+        "../../scripts/export_network.py"

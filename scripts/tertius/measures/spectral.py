@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -104,7 +105,24 @@ def bonacich_power(graph: Graph, *, beta: float | None = None, ratio: float = 0.
     bound = largest_eigenvalue(graph)
     if bound == 0.0:
         return np.zeros(graph.n_nodes)
-    beta = ratio / bound if beta is None else beta
+    return _power(graph, bound, ratio / bound if beta is None else beta)
+
+
+def bonacich_profile(graph: Graph, ratios: Sequence[float]) -> Reals:
+    """`bonacich_power` for several beta = ratio / lambda_1 at once: n x number of ratios.
+
+    Ratios between -1 and 1, signed: a negative one is bargaining power, where weak contacts make
+    strong. Raises ValueError for a ratio out of range. Source: Bonacich (1987).
+    """
+    bound = largest_eigenvalue(graph)
+    if bound == 0.0:
+        return np.zeros((graph.n_nodes, len(ratios)))
+    columns = [_power(graph, bound, ratio / bound) for ratio in ratios]
+    return np.stack(columns, axis=1) if columns else np.zeros((graph.n_nodes, 0))
+
+
+def _power(graph: Graph, bound: float, beta: float) -> Reals:
+    """Scaled Bonacich power for one beta; `bound` is the largest eigenvalue."""
     if not abs(beta) * bound < 1.0:
         raise ValueError(f"beta {beta:g} is not below 1/lambda_1 = {1 / bound:g} in absolute value")
     matrix = adjacency(graph)

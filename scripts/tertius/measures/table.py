@@ -10,9 +10,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tertius.measures import position
+from tertius.measures.brokerage import decayed, hub_share, rings, spoke_share
+from tertius.measures.core_periphery import core_periphery, coreness
 from tertius.measures.graph import Graph
 from tertius.measures.holes import Burt, burt
-from tertius.measures.spectral import Policy, bonacich_power, eigenvector
+from tertius.measures.spectral import Policy, bonacich_profile, eigenvector
 
 _HOLES = (
     "constraint",
@@ -33,6 +35,9 @@ _NEEDS_TWO = {
     "ego_density_weighted",
     "local_clustering",
 }
+# Bonacich power beside the default: beta = ratio / lambda_1.
+_POWERS = {"bonacich_50": 0.5, "bonacich_90": 0.9, "bonacich_negative": -0.75}
+_NEEDS_CONTACT = ("spoke_share", "hub_share")
 # A ratio to the other N - 1 nodes, or to their pairs, is undefined in networks this small.
 _NEEDS_OTHERS = {
     "degree_normalised": 2,
@@ -61,7 +66,9 @@ def measure_network(
     closeness and harmonic likewise, by `closeness_exact_limit` (default: the same limit), with
     `closeness_se` and `harmonic_se`. A null standard error means exact. Where a measure can be
     undefined, `<name>_status` says why (ok, undefined_isolate, undefined_single,
-    undefined_component, zero_denominator) and the value is null. `seed` feeds the draws only.
+    undefined_component, zero_denominator) and the value is null; indirect ties are not counted
+    (missing_input) where closeness is sampled. Core and coreness are those of unweighted ties, with
+    core-periphery pairs as ties of the ideal. `seed` feeds the draws and the starts of the core.
     """
     rng = np.random.default_rng(seed)
     drawn = position.sources(graph, sample_sources, rng)
@@ -89,19 +96,44 @@ def measure_network(
             "harmonic": near.harmonic,
             "harmonic_se": near.harmonic_se,
             "eigenvector": eigenvector(graph, policy=eigenvector_policy),
-            "bonacich_power": bonacich_power(graph, ratio=bonacich_ratio),
+            **_powers(graph, bonacich_ratio),
             **{name: getattr(holes, name) for name in _HOLES},
             "triangles": holes.triangles,
             "component_size": position.component_size(graph),
             "k_core": position.k_core(graph),
             "two_step_reach": position.two_step_reach(graph, threads=threads),
+            **_indirect(graph, graph.n_nodes <= near_limit, threads),
+            "spoke_share": spoke_share(graph),
+            "hub_share": hub_share(graph),
+            **_core(graph.unweighted(), int(rng.integers(2**31))),
         }
     )
-    return _with_statuses(frame, _statuses(graph.n_nodes, holes, frame["eigenvector"].to_numpy()))
+    return _with_statuses(frame, _statuses(graph.n_nodes, holes, frame))
 
 
-def _statuses(n: int, holes: Burt, leading: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def _powers(graph: Graph, ratio: float) -> dict[str, NDArray[Any]]:
+    names = {"bonacich_power": ratio, **_POWERS}
+    found = bonacich_profile(graph, list(names.values()))
+    return {name: np.ascontiguousarray(found[:, k]) for k, name in enumerate(names)}
+
+
+def _indirect(graph: Graph, counted: bool, threads: int | None) -> dict[str, NDArray[Any]]:
+    decays = {"indirect_frequency": "frequency", "indirect_distance": "distance"}
+    if not counted:
+        return {name: np.full(graph.n_nodes, np.nan) for name in decays}
+    counts = rings(graph, threads=threads)
+    return {name: decayed(counts, decay) for name, decay in decays.items()}
+
+
+def _core(graph: Graph, seed: int) -> dict[str, NDArray[Any]]:
+    partition, continuous = core_periphery(graph, seed=seed), coreness(graph, seed=seed)
+    member = np.where(np.isnan(partition.fit), np.nan, partition.core.astype(float))
+    return {"core": member, "coreness": continuous.coreness}
+
+
+def _statuses(n: int, holes: Burt, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
     """Status of every measure that can be undefined."""
+    leading = frame["eigenvector"].to_numpy()
     isolate, single = holes.degree == 0, holes.degree == 1
     out = {
         name: np.full(n, "ok" if n >= least else "zero_denominator")
@@ -113,6 +145,14 @@ def _statuses(n: int, holes: Burt, leading: NDArray[Any]) -> dict[str, NDArray[A
     for name in _HOLES:
         alone = np.where(single & (name in _NEEDS_TWO), "undefined_single", "ok")
         out[name] = np.where(isolate, "undefined_isolate", alone)
+    for name in _NEEDS_CONTACT:
+        out[name] = np.where(isolate, "undefined_isolate", "ok")
+    tied = bool(n >= 3 and not isolate.all())
+    why = {"indirect_frequency": "missing_input", "indirect_distance": "missing_input"}
+    why |= {"core": "zero_denominator"}
+    why |= {"coreness": "undefined_component" if tied else "zero_denominator"}
+    for name, status in why.items():
+        out[name] = np.where(np.isnan(frame[name].to_numpy()), status, "ok")
     return out
 
 

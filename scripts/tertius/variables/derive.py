@@ -12,11 +12,14 @@ import polars as pl
 
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.variables import (
+    brokerage,
     environment,
     knowledge,
     outcomes,
     portfolio,
     position,
+    proximity,
+    relations,
     search,
 )
 from tertius.variables.frames import missing
@@ -27,7 +30,17 @@ Builder = Callable[..., pl.DataFrame]
 MODULES: Mapping[str, ModuleType] = MappingProxyType(
     {
         module.__name__.rsplit(".", 1)[-1]: module
-        for module in (position, portfolio, knowledge, search, outcomes, environment)
+        for module in (
+            position,
+            brokerage,
+            relations,
+            proximity,
+            portfolio,
+            knowledge,
+            search,
+            outcomes,
+            environment,
+        )
     }
 )
 """Modules whose public functions an entry of the codebook may name."""

@@ -20,6 +20,14 @@ ZERO_FOR_ISOLATES = frozenset(
         "bonacich_power",
         "triangles",
         "two_step_reach",
+        "bonacich_50",
+        "bonacich_90",
+        "bonacich_negative",
+        "indirect_frequency",
+        "indirect_distance",
+        "k_core",
+        "core",
+        "coreness",
     }
 )
 """Measures that are 0, and defined, for a unit without ties; the others are undefined_isolate."""
@@ -92,3 +100,14 @@ def holes_beyond_degree(
     values = measured(inputs, network, {"v": column, "degree": "degree"})
     value = (1.0 - pl.col("v")) - (1.0 - 1.0 / pl.col("degree"))
     return settle(inputs, values, value, measure_rules(inputs, network, "v", column))
+
+
+def tie_to_hub(inputs: Inputs, *, network: str) -> pl.DataFrame:
+    """1 for a unit with at least one partner among the hubs of the year, else 0.
+
+    Hubs: the top 5 % by degree, ties included (`measures.hubs`).
+    """
+    values = measured(inputs, network, {"v": "hub_share"})
+    rules = measure_rules(inputs, network, "v", "hub_share")
+    rules = [rule for rule in rules if rule[1] != "undefined_isolate"]
+    return settle(inputs, values, pl.col("v").fill_null(0.0) > 0.0, rules)

@@ -276,7 +276,30 @@ def world(
         }
         for k in range(6)
     ]
+    _add_details(np.random.default_rng([seed, 1]), rows)
     return {name: table(name, content) for name, content in rows.items()}
+
+
+def _add_details(rng: np.random.Generator, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Forms of alliances, coordinates and inventors, from a generator of their own."""
+    forms = ["equity_jv", "Minority equity", "joint_rd", "licence", "marketing", "barter", None]
+    for row in rows["alliances"]:
+        row["form"] = forms[rng.integers(len(forms))]
+        row["contract_flags"] = "exclusivity" if rng.random() < 0.2 else None
+    for row in rows["organisations"]:
+        if rng.random() < 0.9:
+            row["lat"], row["lon"] = (float(x) for x in np.round(rng.uniform(20, 50, 2), 3))
+    names = [row["org_id"] for row in rows["organisations"]]
+    rows["patent_inventors"] = [
+        {
+            "pid": row["pid"],
+            "inv_id": f"{row['pid']}i{seq}",
+            "seq": seq,
+            "org_id": str(rng.choice(names)) if rng.random() < 0.9 else None,
+        }
+        for row in rows["patents"]
+        for seq in range(int(rng.integers(1, 4)))
+    ]
 
 
 def assemble(

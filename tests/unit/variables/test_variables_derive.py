@@ -62,7 +62,7 @@ def test_every_variable_has_a_value_or_a_status_for_every_row(wide, both, codebo
 
 
 def test_every_variable_is_defined_somewhere(wide, codebook):
-    alone = {"explore_f", "exploit_f", "amb_bal", "reconf_f"}
+    alone = {code for code, entry in codebook.items() if entry.get("layers") == ["alliance"]}
     for focal, frame in wide.items():
         for code in codebook:
             found = int((frame[f"{code}_status"] == "ok").sum())
@@ -116,7 +116,8 @@ def test_nothing_dated_after_a_year_changes_a_covariate(
     assert changed == []
     # The scrambling bites: later covariates differ, and so do outcomes, which look ahead by design.
     later = {v for v in covariates if not wide[focal][v].equals(after[v])}
-    assert {"deg", "pdiv_type", "tdiv", "khet", "sdepth", "sbreadth", "turb", "roa"} <= later
+    assert {"deg", "pdiv_type", "tdiv", "khet", "sdepth", "sbreadth", "turb", "roa", "dur"} <= later
+    assert {"bon", "indirect", "core_i", "gf_gate", "repeat", "geodist", "coop_pp"} <= later
     ahead = [frame.filter(until)["cites5"] for frame in (wide[focal], after)]
     assert not ahead[0].equals(ahead[1])
 
