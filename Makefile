@@ -53,6 +53,7 @@ clean:                ## remove what a study's run made
 lock: setup           ## renew requirements.lock and environment.yml from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group test -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group bench -c requirements.lock -o requirements-bench.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group slurm -c requirements.lock -o requirements-slurm.lock
 	$(BIN)/python scripts/write_environment.py
 
 format: setup         ## put all code into its standard form
