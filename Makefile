@@ -6,18 +6,23 @@ CORES   ?= all
 VENV    := .venv
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.ready-$(shell $(PY) -c 'import hashlib; print(hashlib.sha256(open("requirements.lock","rb").read()).hexdigest()[:12])' 2>/dev/null)
-RUN     := $(BIN)/snakemake --cores $(CORES) --config study=$(STUDY) $(if $(RAW),raw_dir=$(RAW))
+ASKED   := --cores $(CORES) --config study=$(STUDY) $(if $(RAW),raw_dir=$(RAW))
+RUN     := $(BIN)/snakemake $(ASKED)
 DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: run setup test bench dry-run dag networks panel report clean lock demo-data format picture help
+.PHONY: run setup slurm test bench dry-run dag networks panel report clean lock demo-data format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
-	$(RUN)
+	@PYTHONPATH=scripts $(BIN)/python -m tertius.unchanged $(DATA)/.last_run.json $(ASKED) || $(RUN)
 	@echo "open $(RESULTS)/report/index.html"
 
 setup: $(STAMP)       ## the environment only
+
+slurm: setup          ## add what profiles/slurm needs, for a cluster
+	@( $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-slurm.lock ) 2>/dev/null \
+	  || $(BIN)/python -m pip install -q --require-hashes -r requirements-slurm.lock
 
 test: setup           ## set up, check style and types, run all tests
 	$(BIN)/ruff format --check .

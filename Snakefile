@@ -50,5 +50,9 @@ rule report:
         f"{RESULTS}/report/index.html",
 
 
+onsuccess:
+    record_run(f"{DATA}/.last_run.json", PLACES, sys.argv[1:])
+
+
 onerror:
     tell_problems()

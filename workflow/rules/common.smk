@@ -27,6 +27,7 @@ from tertius.exhibits.config import exhibit_paths, exhibit_problems, resolve_exh
 from tertius.problems import InputError, Problem
 from tertius.provenance import hash_code
 from tertius.registry import load_registry, read_checked
+from tertius.unchanged import record_run
 
 
 def checked(load, *arguments):
@@ -128,6 +129,15 @@ def code(name):
 def settings(*sections):
     """The named sections of the study, as plain data."""
     return {section: STUDY.section(section) for section in sections}
+
+
+# Whatever a run reads or writes: while all of it stands as it was left, `make` has nothing to do.
+PLACES = [
+    *(ROOT / name for name in ("Snakefile", "pyproject.toml", "requirements.lock")),
+    *(ROOT / name for name in ("workflow", "scripts", "config", "profiles")),
+    *(STUDY.raw_dir / entry["file"] for entry in REGISTRY.sources.values()),
+    *map(Path, [*TRUTH, DATA, RESULTS]),
+]
 
 
 def tell_problems():
