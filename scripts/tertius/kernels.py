@@ -22,7 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 # Work below which a span is not worth a thread of its own.
-_SPAN_WORK = 1 << 16
+_SPAN_WORK = 1 << 18
 _MOST_SPANS = 64
 
 

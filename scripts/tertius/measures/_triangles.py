@@ -117,8 +117,15 @@ def corner_work(lo: int, hi: int, rows: Ints, heads: Heads, work: Ints) -> None:
 
 
 @kernel
-def list_triangles(lo: int, hi: int, rows: Ints, heads: Heads) -> Heads:
-    """Triangles of the corners lo..hi-1, rows (u, a, c, b) in the order of (a, b)."""
+def list_triangles(
+    lo: int, hi: int, rows: Ints, heads: Heads, weights: Reals, inverse: Reals, arcs: Reals
+) -> Heads:
+    """Triangles of the corners lo..hi-1, rows (u, a, c, b) in the order of (a, b).
+
+    On the way T, R, F, B and K of the whole network are added to their arcs a and c, unless `arcs`
+    is empty. Per arc ij: T = sum_q w_iq w_qj / s_q (Burt's indirect part), R = sum_q w_iq w_qj, F
+    and B the alter's ties to ego's other alters, forward and backward, K the number of triangles.
+    """
     most = 0
     for u in range(lo, hi):
         out = rows[u + 1] - rows[u]
@@ -135,6 +142,7 @@ def list_triangles(lo: int, hi: int, rows: Ints, heads: Heads) -> Heads:
             continue
         for a in range(begin, end):
             mark[heads[a] - lo] = a - begin + 1
+        first = t
         for a in range(begin, end):
             for b in range(rows[heads[a]], rows[heads[a] + 1]):
                 c = mark[heads[b] - lo]
@@ -146,18 +154,15 @@ def list_triangles(lo: int, hi: int, rows: Ints, heads: Heads) -> Heads:
                     t += 1
         for a in range(begin, end):
             mark[heads[a] - lo] = 0
+        if arcs.size:
+            _whole_sums_of_row(sides[first:t], heads, weights, inverse, arcs)
     return sides[:t]
 
 
 @kernel
-def whole_sums_of_row(
+def _whole_sums_of_row(
     triangles: Heads, heads: Heads, weights: Reals, inverse: Reals, arcs: Reals
 ) -> None:
-    """Add T, R, F, B and K of the whole network to the arcs a and c of listed triangles.
-
-    Per arc ij: T = sum_q w_iq w_qj / s_q (Burt's indirect part), R = sum_q w_iq w_qj, F and B the
-    alter's ties to ego's other alters, forward and backward, K the number of triangles.
-    """
     for t in range(triangles.shape[0]):
         a = triangles[t, 1]
         c = triangles[t, 2]
@@ -233,9 +238,9 @@ def _owner(place: int, parts: int) -> int:
 
 
 @kernel
-def contact_sums(
-    part: int,
-    parts: int,
+def contact_sums_of_row(
+    lo: int,
+    hi: int,
     rows: Ints,
     heads: Heads,
     weights: Reals,
@@ -244,54 +249,64 @@ def contact_sums(
     nodes: Reals,
     among: Reals,
 ) -> None:
-    """Sums over the contacts j of those nodes i that belong to `part` out of `parts`.
+    """Sums over the contacts of higher number of the nodes lo..hi-1.
 
-    c = y^2, y_ij = (w_ij + T_ij) / s_i in both models; `largest` is 1/M. among: twice the number
-    of ties among the contacts, and twice their weight. First come the contacts of lower number,
-    in their order.
+    x = w_ij + T_ij and c = (x / s_i)^2 in both models; `largest` is 1/M. among: twice the number
+    of ties among the contacts, and twice their weight. Each arc keeps what its head will need: x
+    and ln x in the places of T and F, those of the head's ego network in EB and EF.
     """
-    for u in range(rows.size - 1):
-        own = _owner(u, parts) == part
+    for u in range(lo, hi):
         s = nodes[u, S]
         whole = (0.0, 0.0, 0.0)
         ego = (0.0, 0.0, 0.0)
-        redundant = 0.0
-        ties = 0.0
-        weight = 0.0
         for a in range(rows[u], rows[u + 1]):
-            v = heads[a]
-            other = _owner(v, parts) == part
-            if not (own or other):
-                continue
             x = weights[a] + arcs[a, T]
             log_x = np.log(x)
-            linked = arcs[a, K] > 0.0
-            if own:
-                whole = _with_contact(whole, x, log_x, s)
-                if linked:
-                    x_ego = weights[a] + arcs[a, EF]
-                    ego = _with_contact(ego, x_ego, np.log(x_ego), s)
-                    redundant += arcs[a, R] * largest[v]
-                    ties += arcs[a, K]
-                    weight += arcs[a, F]
-                else:
-                    ego = _with_contact(ego, x, log_x, s)
-            if other:
-                _add_contact(nodes, v, WHOLE, x, log_x)
-                if linked:
-                    x_ego = weights[a] + arcs[a, EB]
-                    _add_contact(nodes, v, EGO, x_ego, np.log(x_ego))
-                    nodes[v, REDUNDANT] += arcs[a, R] * largest[u]
-                    among[v, 0] += arcs[a, K]
-                    among[v, 1] += arcs[a, B]
-                else:
-                    _add_contact(nodes, v, EGO, x, log_x)
-        if own:
-            _add_row(nodes, u, WHOLE, whole)
-            _add_row(nodes, u, EGO, ego)
-            nodes[u, REDUNDANT] += redundant
-            among[u, 0] += ties
-            among[u, 1] += weight
+            whole = _with_contact(whole, x, log_x, s)
+            if arcs[a, K] > 0.0:
+                x_ego = weights[a] + arcs[a, EF]
+                ego = _with_contact(ego, x_ego, np.log(x_ego), s)
+                nodes[u, REDUNDANT] += arcs[a, R] * largest[heads[a]]
+                among[u, 0] += arcs[a, K]
+                among[u, 1] += arcs[a, F]
+                arcs[a, EB] += weights[a]
+                arcs[a, EF] = np.log(arcs[a, EB])
+            else:
+                ego = _with_contact(ego, x, log_x, s)
+            arcs[a, T] = x
+            arcs[a, F] = log_x
+        _put(nodes, u, WHOLE, whole)
+        _put(nodes, u, EGO, ego)
+
+
+@kernel
+def contact_sums_across(
+    part: int,
+    parts: int,
+    rows: Ints,
+    heads: Heads,
+    largest: Reals,
+    arcs: Reals,
+    nodes: Reals,
+    among: Reals,
+) -> None:
+    """Add the contacts of lower number of those nodes that belong to `part` out of `parts`."""
+    for u in range(rows.size - 1):
+        for a in range(rows[u], rows[u + 1]):
+            v = heads[a]
+            if _owner(v, parts) != part:
+                continue
+            s = nodes[v, S]
+            whole = (nodes[v, WHOLE], nodes[v, WHOLE + 1], nodes[v, WHOLE + 2])
+            _put(nodes, v, WHOLE, _with_contact(whole, arcs[a, T], arcs[a, F], s))
+            ego = (nodes[v, EGO], nodes[v, EGO + 1], nodes[v, EGO + 2])
+            if arcs[a, K] > 0.0:
+                _put(nodes, v, EGO, _with_contact(ego, arcs[a, EB], arcs[a, EF], s))
+                nodes[v, REDUNDANT] += arcs[a, R] * largest[u]
+                among[v, 0] += arcs[a, K]
+                among[v, 1] += arcs[a, B]
+            else:
+                _put(nodes, v, EGO, _with_contact(ego, arcs[a, T], arcs[a, F], s))
 
 
 @kernel
@@ -304,17 +319,8 @@ def _with_contact(
 
 
 @kernel
-def _add_contact(nodes: Reals, i: int, k: int, x: float, log_x: float) -> None:
-    sums = (nodes[i, k], nodes[i, k + 1], nodes[i, k + 2])
-    sums = _with_contact(sums, x, log_x, nodes[i, S])
+def _put(nodes: Reals, i: int, k: int, sums: tuple[float, float, float]) -> None:
     nodes[i, k], nodes[i, k + 1], nodes[i, k + 2] = sums
-
-
-@kernel
-def _add_row(nodes: Reals, i: int, k: int, sums: tuple[float, float, float]) -> None:
-    nodes[i, k] += sums[0]
-    nodes[i, k + 1] += sums[1]
-    nodes[i, k + 2] = max(nodes[i, k + 2], sums[2])
 
 
 @kernel
@@ -354,18 +360,21 @@ def node_measures(
             continue
         pairs = d * (d - 1.0) / 2.0
         log_s = np.log(nodes[r, S])
+        log_d = np.log(d)
         for k in range(2):
             at = EGO if k else WHOLE
-            reals[5 + k, i] = _disorder(nodes[r, at], nodes[r, at + 1], nodes[r, at + 2], log_s, d)
+            sums = (nodes[r, at], nodes[r, at + 1], nodes[r, at + 2])
+            reals[5 + k, i] = _disorder(sums, log_s, d, log_d)
         reals[7, i] = triangles[i] / pairs
         reals[8, i] = among[r, 1] / 2.0 / pairs / unit
 
 
 @kernel
-def _disorder(total: float, logs: float, most: float, log_s: float, d: float) -> float:
-    """Coleman-Theil disorder of d contacts' c, 0 when they are equal: ln c = 2 (ln(w+T) - ln s)."""
+def _disorder(sums: tuple[float, float, float], log_s: float, d: float, log_d: float) -> float:
+    """Coleman-Theil disorder of d contacts' c, 0 when they are equal: ln c = 2 (ln x - ln s)."""
+    total, logs, most = sums
     # The largest c is the mean when all are equal.
     if d * most * most - total <= _EQUAL * total:
         return 0.0
-    value = (2.0 * (logs / total - log_s) + np.log(d / total)) / np.log(d)
+    value = (2.0 * (logs / total - log_s) + log_d - np.log(total)) / log_d
     return float(min(max(value, 0.0), 1.0))

@@ -143,14 +143,13 @@ def _unit(weights: Reals) -> float:
 
 def _add_sums(net: _Oriented, workers: Workers) -> None:
     """Fill the tables of arcs and nodes with their sums (see `_triangles`)."""
-    parts, (inverse, largest) = workers.count, net.scales
-    rows = (net.rows, net.heads, net.weights)
+    parts, inverse = workers.count, net.scales[0]
 
     def listing(span: tuple[int, int]) -> Heads:
-        return tri.list_triangles(*span, net.rows, net.heads)
+        return tri.list_triangles(*span, net.rows, net.heads, net.weights, inverse, net.arcs)
 
-    def whole(triangles: Heads) -> None:
-        tri.whole_sums_of_row(triangles, net.heads, net.weights, inverse, net.arcs)
+    def listing_again(span: tuple[int, int]) -> Heads:
+        return tri.list_triangles(*span, net.rows, net.heads, net.weights, inverse, net.arcs[:0])
 
     def whole_across(part: int) -> None:
         for triangles in listed:
@@ -163,9 +162,6 @@ def _add_sums(net: _Oriented, workers: Workers) -> None:
         for triangles in listed:
             tri.ego_sums_across(part, parts, triangles, net.weights, net.arcs)
 
-    def contacts(part: int) -> None:
-        tri.contact_sums(part, parts, *rows, largest, net.arcs, net.nodes, net.among)
-
     chunks = _corner_chunks(net, workers)
     kept: dict[int, list[Heads]] = {}
     room = _KEPT
@@ -174,13 +170,27 @@ def _add_sums(net: _Oriented, workers: Workers) -> None:
         room -= sum(map(len, listed))
         if room >= 0:
             kept[k] = listed
-        workers.run(whole, listed)
         workers.run(whole_across, range(parts))
     for k, chunk in enumerate(chunks):
-        listed = kept.pop(k) if k in kept else workers.run(listing, chunk)
+        listed = kept.pop(k) if k in kept else workers.run(listing_again, chunk)
         workers.run(ego, listed)
         workers.run(ego_across, range(parts))
-    workers.run(contacts, range(parts))
+    _add_contacts(net, workers)
+
+
+def _add_contacts(net: _Oriented, workers: Workers) -> None:
+    """Fill the table of nodes with sums over their contacts."""
+    parts, largest = workers.count, net.scales[1]
+    sums = (largest, net.arcs, net.nodes, net.among)
+
+    def of_row(span: tuple[int, int]) -> None:
+        tri.contact_sums_of_row(*span, net.rows, net.heads, net.weights, *sums)
+
+    def across(part: int) -> None:
+        tri.contact_sums_across(part, parts, net.rows, net.heads, *sums)
+
+    workers.run(of_row, even_spans(net.rows + np.arange(net.rows.size)))
+    workers.run(across, range(parts))
 
 
 def _corner_chunks(net: _Oriented, workers: Workers) -> list[list[tuple[int, int]]]:
