@@ -155,6 +155,9 @@ def network_facts(
       called clustering coefficient;
     - mean_path_length in the largest component; paths_exact is false where closeness was sampled;
     - assortativity by degree (Newman 2002), with ties;
+    - core_size and core_fit of the best partition, core_p its permutation p (as many draws as the
+      rewired nulls; else its status is missing_input), coreness_fit (Borgatti & Everett 1999), with
+      ties and core, coreness among the measures;
     - null_transitivity, null_path_length and small_world = (C/C_null) / (L/L_null): random
       memberships with the same degrees of both modes (Newman, Strogatz & Watts 2001), with records;
       the same with `_one_mode`: a random graph, which makes nearly every projection a small world;

@@ -16,9 +16,12 @@ from tertius.measures import (
     NullDraws,
     SmallWorld,
     centralisation,
+    core_permutation_p,
+    coreness_fit,
     degree_assortativity,
     null_draws,
     one_mode_null,
+    partition_fit,
     two_mode_null,
 )
 
@@ -40,6 +43,11 @@ SCHEMA: Mapping[str, Any] = {
     "mean_path_length": pl.Float64,
     "paths_exact": pl.Boolean,
     "assortativity": pl.Float64,
+    "core_size": pl.Int64,
+    "core_fit": pl.Float64,
+    "core_p": pl.Float64,
+    "core_p_status": pl.String,
+    "coreness_fit": pl.Float64,
     "null_transitivity": pl.Float64,
     "null_path_length": pl.Float64,
     "small_world": pl.Float64,
@@ -102,6 +110,7 @@ def year_facts(
     if ties is not None:
         graph = Graph.from_frame(ties)
         row["assortativity"] = degree_assortativity(graph)
+        row |= _core(Graph.from_frame(ties, nodes=table["node"]), table, nulls, year)
     else:
         graph = None
     for null, network in zip(NULLS, (graph, memberships), strict=True):
@@ -157,6 +166,20 @@ def _paths(table: pl.DataFrame) -> dict[str, Any]:
     # Sums of distances are whole numbers where they are exact.
     total = float((np.rint(far) if exact else far).sum())
     return {"mean_path_length": total / (others * int(inside.sum())), "paths_exact": exact}
+
+
+def _core(graph: Graph, table: pl.DataFrame, settings: NullSettings, year: int) -> dict[str, Any]:
+    """Size and fit of the core, its permutation p where draws are asked for, fit of coreness."""
+    out: dict[str, Any] = {"core_p_status": "missing_input"}
+    if "core" in table.columns and table["core"].null_count() == 0:
+        core = table["core"].to_numpy() > 0.5
+        out |= {"core_size": int(core.sum()), "core_fit": partition_fit(graph, core)}
+        if settings.draws >= 2 and graph.n_nodes <= settings.limit:
+            p, _ = core_permutation_p(graph, draws=settings.draws, seed=settings.seed + year)
+            out |= {"core_p": p, "core_p_status": "ok"}
+    if "coreness" in table.columns and table["coreness"].null_count() == 0:
+        out["coreness_fit"] = coreness_fit(graph, table["coreness"].to_numpy())
+    return out
 
 
 def _memberships(records: pl.DataFrame) -> Memberships:

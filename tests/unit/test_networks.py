@@ -211,3 +211,34 @@ def test_facts_of_a_year_without_ties() -> None:
     for name in ("transitivity", "mean_path_length", "assortativity", "small_world"):
         assert row[name] is None
     assert row["rewired_status"] == row["rewired_two_mode_status"] == "undefined_isolate"
+
+
+def test_core_of_each_year_has_size_fit_and_p() -> None:
+    # A clique of four with one pendant each: the clique is the core, pendants tie to it alone.
+    clique = [("a", "b"), ("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")]
+    pendants = [(c, f"{c}{k}") for c in "abcd" for k in range(3)]
+    ends = clique + pendants
+    tied = pl.DataFrame(
+        {"year": [2000] * len(ends), "a": [x for x, _ in ends], "b": [y for _, y in ends]},
+        schema_overrides={"year": pl.Int32},
+    )
+    names = sorted({name for pair in ends for name in pair})
+    nodes = pl.DataFrame({"year": [2000] * len(names), "node": names}).cast({"year": pl.Int32})
+    measured = measure_years(
+        tied, nodes, weight=None, years=[2000], exact_limit=100, sample_sources=10, seed=1
+    )
+    row = network_facts(measured, tied, nulls=NullSettings(99, 100, 1)).row(0, named=True)
+    core = np.array([len(name) == 1 for name in names])
+    tie = np.zeros((16, 16))
+    for x, y in ends:
+        tie[names.index(x), names.index(y)] = tie[names.index(y), names.index(x)] = 1
+    upper = np.triu_indices(16, 1)
+    ideal = (core[:, None] | core[None, :])[upper]
+    assert row["core_size"] == 4
+    assert row["core_fit"] == pytest.approx(np.corrcoef(tie[upper], ideal)[0, 1], abs=1e-12)
+    assert row["core_p"] <= 0.05
+    assert row["core_p_status"] == "ok"
+    c = measured.sort("node")["coreness"].to_numpy()
+    by_hand = np.corrcoef(tie[upper], np.outer(c, c)[upper])[0, 1]
+    assert row["coreness_fit"] == pytest.approx(by_hand, abs=1e-12)
+    assert network_facts(measured, tied)["core_p_status"].to_list() == ["missing_input"]

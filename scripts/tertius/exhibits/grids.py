@@ -23,6 +23,16 @@ FACT_WORDS = {
     "mean_degree": "Mean degree",
     "components": "Components",
     "giant_share": "Share in the largest",
+    "degree_centralisation": "Centralisation",
+    "transitivity": "Transitivity",
+    "mean_local_clustering": "Local clustering",
+    "mean_path_length": "Mean path",
+    "assortativity": "Assortativity",
+    "small_world": "Small world (two-mode null)",
+    "rewired_small_world": "Small world (rewired)",
+    "core_size": "Core",
+    "core_fit": "Fit of the core",
+    "core_p": "p of the fit",
 }
 MAX_LEDGER_ROWS = 100
 FIRST, LAST = ("source", "layer", "step", "variable", "status", "year", "record_id"), ("note",)
@@ -134,7 +144,11 @@ def statuses_grid(panel: pl.DataFrame, codes: Sequence[str], labels: Labels) -> 
 def facts_grid(name: str, facts: pl.DataFrame, years: tuple[int, int]) -> Grid:
     """What a network is as a whole in each year of the analysis."""
     chosen = facts.filter(pl.col("year").is_between(*years)).sort("year")
-    columns = [column for column in FACT_WORDS if column in chosen.columns]
+    columns = [
+        column
+        for column in FACT_WORDS
+        if column in chosen.columns and chosen[column].null_count() < chosen.height
+    ]
     rows = tuple(
         tuple(_fact(column, row[column]) for column in columns)
         for row in chosen.iter_rows(named=True)
@@ -148,6 +162,8 @@ def facts_grid(name: str, facts: pl.DataFrame, years: tuple[int, int]) -> Grid:
 
 
 def _fact(column: str, value: Any) -> str:
+    if value is None:
+        return ""
     if column == "year":
         return str(value)
     if column == "giant_share":

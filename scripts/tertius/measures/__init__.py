@@ -48,6 +48,8 @@ from tertius.measures.core_periphery import (
     core_periphery,
     core_permutation_p,
     coreness,
+    coreness_fit,
+    partition_fit,
 )
 from tertius.measures.export import to_gexf, to_graphml, to_pajek, to_ucinet
 from tertius.measures.graph import EdgeLedger, Graph
@@ -127,6 +129,7 @@ __all__ = [
     "core_periphery",
     "core_permutation_p",
     "coreness",
+    "coreness_fit",
     "degree",
     "degree_assortativity",
     "degree_centralisation",
@@ -145,6 +148,7 @@ __all__ = [
     "node_disjoint_paths",
     "null_draws",
     "one_mode_null",
+    "partition_fit",
     "resilience",
     "retention",
     "rewire",

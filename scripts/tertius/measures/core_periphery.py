@@ -90,6 +90,27 @@ def core_periphery(
     return _best_climb(graph, between, starts, np.random.default_rng(seed))
 
 
+def partition_fit(graph: Graph, core: NDArray[np.bool_], *, between: Between = "ones") -> float:
+    """Fit of a given core (n flags), as in `core_periphery`; NaN where it has none."""
+    return _or_nan(_fit(graph, core, _TREATMENT[between]))
+
+
+def coreness_fit(graph: Graph, c: Reals) -> float:
+    """Fit of a given continuous coreness (n), as in `coreness`.
+
+    Correlation of a_ij and c_i c_j over the pairs; NaN where one of them does not vary.
+    """
+    m = graph.n_nodes * (graph.n_nodes - 1) / 2
+    total, squares = graph.weights.sum() / 2, (graph.weights**2).sum() / 2
+    one, two, four = c.sum(), (c**2).sum(), (c**4).sum()
+    ideal, square = (one**2 - two) / 2, (two**2 - four) / 2
+    spread, pattern = m * squares - total**2, m * square - ideal**2
+    if spread <= 1e-12 * m * squares or pattern <= 1e-12 * m * square:
+        return float("nan")
+    top = m * float(c @ (adjacency(graph) @ c)) / 2 - total * ideal
+    return float(top / np.sqrt(spread * pattern))
+
+
 def _fit(graph: Graph, core: NDArray[np.bool_], treatment: int) -> float:
     sums = core_sums(graph.indptr, graph.indices, graph.weights, core)
     return float(pattern_fit(graph.n_nodes, int(core.sum()), sums, treatment))
@@ -174,7 +195,7 @@ def coreness(graph: Graph, *, seed: int | list[int] = 0, starts: int = 5) -> Cor
     first, *others = [c for loss, c in found if loss <= best + 1e-8 * scale]
     if any(np.abs(first - c).max() > 1e-3 * first.max() for c in others):
         return none
-    return Coreness(graph.nodes, first / np.sqrt(first @ first), _product_fit(graph, first))
+    return Coreness(graph.nodes, first / np.sqrt(first @ first), coreness_fit(graph, first))
 
 
 def _heaviest_components(graph: Graph) -> list[Reals]:
@@ -184,19 +205,6 @@ def _heaviest_components(graph: Graph) -> list[Reals]:
     mass = np.bincount(rows, graph.weights**2, int(label.max()) + 1)
     order = np.argsort(-mass, kind="stable")[:2]
     return [(label == k).astype(float) for k in order] if order.size == 2 else []
-
-
-def _product_fit(graph: Graph, c: Reals) -> float:
-    """Correlation of a_ij and c_i c_j over the pairs; NaN where one of them does not vary."""
-    m = graph.n_nodes * (graph.n_nodes - 1) / 2
-    total, squares = graph.weights.sum() / 2, (graph.weights**2).sum() / 2
-    one, two, four = c.sum(), (c**2).sum(), (c**4).sum()
-    ideal, square = (one**2 - two) / 2, (two**2 - four) / 2
-    spread, pattern = m * squares - total**2, m * square - ideal**2
-    if spread <= 1e-12 * m * squares or pattern <= 1e-12 * m * square:
-        return float("nan")
-    top = m * float(c @ (adjacency(graph) @ c)) / 2 - total * ideal
-    return float(top / np.sqrt(spread * pattern))
 
 
 def core_permutation_p(
