@@ -250,6 +250,26 @@ def deal_rows(
 
 
 @kernel
+def _members(packed: Ints, i: int, bits: int, members: Ints) -> tuple[int, int]:
+    """Distinct nodes of the record whose rows begin at i, as many as fit, into `members`.
+
+    Returns where the next record begins, and how many nodes this one has.
+    """
+    record = packed[i] >> bits
+    mask = (np.int64(1) << bits) - 1
+    k = 0
+    last = np.int64(-1)
+    while i < packed.size and packed[i] >> bits == record:
+        if packed[i] != last:
+            last = packed[i]
+            if k < members.size:
+                members[k] = last & mask
+            k += 1
+        i += 1
+    return i, k
+
+
+@kernel
 def record_sizes(packed: Ints, bits: int, cap: int) -> tuple[Ints, Ints]:
     """Of one year's sorted rows: facts, and the records above the cap (record, size).
 
@@ -259,16 +279,11 @@ def record_sizes(packed: Ints, bits: int, cap: int) -> tuple[Ints, Ints]:
     facts = np.zeros(5, np.int64)
     large = np.empty((packed.size // max(cap, 1) + 1, 2), np.int64)
     n_large = 0
+    members = np.empty(0, np.int64)
     i = 0
     while i < packed.size:
         record = packed[i] >> bits
-        k = 0
-        last = np.int64(-1)
-        while i < packed.size and packed[i] >> bits == record:
-            if packed[i] != last:
-                last = packed[i]
-                k += 1
-            i += 1
+        i, k = _members(packed, i, bits, members)
         facts[0] += k
         facts[1] += 1
         if k == 1:
@@ -287,21 +302,11 @@ def record_sizes(packed: Ints, bits: int, cap: int) -> tuple[Ints, Ints]:
 def tie_keys(packed: Ints, bits: int, cap: int, n_nodes: int, size_bits: int, total: int) -> Ints:
     """One key per record and pair of its nodes: the pair, then the size of the record."""
     keys = np.empty(total, np.int64)
-    mask = (np.int64(1) << bits) - 1
     members = np.empty(min(cap, n_nodes), np.int64)
     p = 0
     i = 0
     while i < packed.size:
-        record = packed[i] >> bits
-        k = 0
-        last = np.int64(-1)
-        while i < packed.size and packed[i] >> bits == record:
-            if packed[i] != last:
-                last = packed[i]
-                if k < members.size:
-                    members[k] = last & mask
-                k += 1
-            i += 1
+        i, k = _members(packed, i, bits, members)
         if k > cap:
             continue
         for x in range(k - 1):

@@ -105,15 +105,17 @@ def untied_contacts(indptr: Ints, indices: Heads) -> Ints:
 
 
 @kernel
-def role_counts(indptr: Ints, indices: Heads, kind: Ints, fractional: bool) -> NDArray[np.float64]:
-    """Open 2-paths j - i - k (j, k not tied, j < k) by role of i: n x 5 columns.
+def open_paths(
+    indptr: Ints, indices: Heads, kind: Ints, column: NDArray[np.int8], fractional: bool
+) -> NDArray[np.float64]:
+    """Open 2-paths j - i - k (j, k not tied, j < k) per node i and column: n x number of columns.
 
-    Columns: coordinator, gatekeeper or representative, itinerant, liaison, a type is not known
-    (`kind` below 0). fractional: each path counts 1 / number of nodes that tie j and k.
+    A path goes into the column `column[kind[j], kind[i], kind[k]]`, or nowhere if that is negative.
+    fractional: each path counts 1 / number of nodes that tie j and k.
     """
     n = indptr.size - 1
     # Whole numbers per denominator would need a table; the paths of a node come in a fixed order.
-    out = np.zeros((n, 5))
+    out = np.zeros((n, column.max() + 1))
     mark = np.full(n, -1, np.int64)
     shared = np.zeros(n, np.int64)
     for j in range(n):
@@ -131,56 +133,9 @@ def role_counts(indptr: Ints, indices: Heads, kind: Ints, fractional: bool) -> N
                 k = indices[f]
                 if k <= j or mark[k] == j:
                     continue
-                a, b, c = kind[j], kind[i], kind[k]
-                if a < 0 or b < 0 or c < 0:
-                    role = 4
-                elif a == c:
-                    role = 0 if a == b else 2
-                elif a == b or b == c:
-                    role = 1
-                else:
-                    role = 3
-                out[i, role] += 1.0 / shared[k] if fractional else 1.0
-        if fractional:
-            for e in range(indptr[j], indptr[j + 1]):
-                i = indices[e]
-                for f in range(indptr[i], indptr[i + 1]):
-                    shared[indices[f]] = 0
-    return out
-
-
-@kernel
-def bridge_counts(
-    indptr: Ints,
-    indices: Heads,
-    first: NDArray[np.bool_],
-    second: NDArray[np.bool_],
-    fractional: bool,
-) -> NDArray[np.float64]:
-    """Open 2-paths j - i - k with one end in `first` and the other in `second`, per node i."""
-    n = indptr.size - 1
-    out = np.zeros(n)
-    mark = np.full(n, -1, np.int64)
-    shared = np.zeros(n, np.int64)
-    for j in range(n):
-        if not (first[j] or second[j]):
-            continue
-        mark[j] = j
-        for e in range(indptr[j], indptr[j + 1]):
-            mark[indices[e]] = j
-        if fractional:
-            for e in range(indptr[j], indptr[j + 1]):
-                i = indices[e]
-                for f in range(indptr[i], indptr[i + 1]):
-                    shared[indices[f]] += 1
-        for e in range(indptr[j], indptr[j + 1]):
-            i = indices[e]
-            for f in range(indptr[i], indptr[i + 1]):
-                k = indices[f]
-                if k <= j or mark[k] == j:
-                    continue
-                if (first[j] and second[k]) or (second[j] and first[k]):
-                    out[i] += 1.0 / shared[k] if fractional else 1.0
+                role = column[kind[j], kind[i], kind[k]]
+                if role >= 0:
+                    out[i, role] += 1.0 / shared[k] if fractional else 1.0
         if fractional:
             for e in range(indptr[j], indptr[j + 1]):
                 i = indices[e]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tertius.kernels import run_blocks
-from tertius.measures._levels import bridge_counts, ring_counts, role_counts, untied_contacts
+from tertius.measures._levels import open_paths, ring_counts, untied_contacts
 from tertius.measures.graph import Graph
 from tertius.measures.position import components, degree
 
@@ -54,12 +54,20 @@ def brokerage_roles(
     labels = _labels(graph, types)
     known = sorted({str(label) for label in labels if label is not None})
     place = {label: k for k, label in enumerate(known)}
-    kind = np.array([-1 if v is None else place[str(v)] for v in labels], dtype=np.int64)
-    counts = role_counts(graph.indptr, graph.indices, kind, fractional)
+    kind = np.array([len(known) if v is None else place[str(v)] for v in labels], dtype=np.int64)
+    counts = open_paths(graph.indptr, graph.indices, kind, _role_table(len(known)), fractional)
     columns = np.ascontiguousarray(counts.T)
     return Roles(
         graph.nodes, columns[0], columns[1], columns[2], columns[3], columns[4], counts.sum(axis=1)
     )
+
+
+def _role_table(n_types: int) -> NDArray[np.int8]:
+    """Column of each role by the types of j, i, k; the last type is that of unknown ones."""
+    j, i, k = np.indices((n_types + 1,) * 3)
+    ends = np.where(j == i, 0, 2)
+    role = np.where(j == k, ends, np.where((j == i) | (i == k), 1, 3))
+    return np.where(np.maximum(np.maximum(j, i), k) == n_types, 4, role).astype(np.int8)
 
 
 def brokerage_between(
@@ -78,7 +86,12 @@ def brokerage_between(
     one, two = (np.asarray(x, dtype=np.bool_) for x in (first, second))
     if one.shape != (graph.n_nodes,) or two.shape != (graph.n_nodes,):
         raise ValueError(f"first and second need one flag for each of {graph.n_nodes} nodes")
-    return np.asarray(bridge_counts(graph.indptr, graph.indices, one, two, fractional))
+    # Bit 1 of a kind stands for `first`, bit 2 for `second`.
+    j, _, k = np.indices((4, 4, 4))
+    bridges = ((j & 1) & (k >> 1)) | ((k & 1) & (j >> 1))
+    table = np.where(bridges, 0, -1).astype(np.int8)
+    kind = one.astype(np.int64) + 2 * two
+    return open_paths(graph.indptr, graph.indices, kind, table, fractional)[:, 0]
 
 
 def _labels(graph: Graph, types: Sequence[Any] | NDArray[Any]) -> list[Any]:
