@@ -52,7 +52,3 @@ rule report:
 
 onsuccess:
     record_run(f"{DATA}/.last_run.json", PLACES, sys.argv[1:])
-
-
-onerror:
-    tell_problems()

@@ -166,7 +166,7 @@ def test_user_errors_are_told_last_and_without_a_traceback(
     outcome = project.run(study, **config)
     assert outcome.code != 0
     assert "Traceback" not in outcome.text
-    assert said in "\n".join(outcome.text.strip().splitlines()[-6:])
+    assert said in "\n".join(outcome.text.strip().splitlines()[-3:])
 
 
 def test_a_typo_in_a_study_file_is_told_with_its_key(finished: Project, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 # What every rule file uses: the study, its folders, and what makes a step re-run.
+import atexit
 import fcntl
 import os
 import sys
@@ -141,7 +142,11 @@ PLACES = [
 
 
 def tell_problems():
-    """Print, last, what steps found wrong with the user's input."""
+    """Print what steps found wrong with the user's input."""
     for notice in sorted(Path(LOGS).glob("**/*.problem")):
         sys.stderr.write(f"\n{notice.read_text(encoding='utf-8')}")
         notice.unlink()
+
+
+if workflow.is_main_process:
+    atexit.register(tell_problems)  # after all that the engine says
