@@ -29,7 +29,7 @@ test: setup           ## set up, check style and types, run all tests
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: setup          ## time the kernels against other packages; writes docs/benchmarks (about 25 minutes)
 	@( $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-bench.lock ) 2>/dev/null \
