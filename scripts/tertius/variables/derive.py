@@ -13,6 +13,7 @@ import polars as pl
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.variables import (
     brokerage,
+    distances,
     environment,
     knowledge,
     outcomes,
@@ -37,6 +38,7 @@ MODULES: Mapping[str, ModuleType] = MappingProxyType(
             proximity,
             portfolio,
             knowledge,
+            distances,
             search,
             outcomes,
             environment,
