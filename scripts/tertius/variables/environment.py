@@ -118,7 +118,8 @@ def turbulence_score(inputs: Inputs, *, years: int = 5) -> pl.DataFrame:
     return settle(inputs, joined, (pl.col("dynamism") - pl.col("centre")) / pl.col("scale"), rules)
 
 
-def _accounts(inputs: Inputs) -> pl.DataFrame:
+def accounts(inputs: Inputs) -> pl.DataFrame:
+    """The accounts with `org` in the place of org_id."""
     return inputs.once("accounts", lambda: coded(inputs, inputs.tables["firm_years"]))
 
 
@@ -132,7 +133,7 @@ def ratio(inputs: Inputs, *, numerator: str, denominator: str) -> pl.DataFrame:
         (over.is_null() | under.is_null(), "missing_input"),
         (under == 0.0, "zero_denominator"),
     ]
-    return settle(inputs, _accounts(inputs), over / under, rules)
+    return settle(inputs, accounts(inputs), over / under, rules)
 
 
 def research_intensity(inputs: Inputs, *, missing: str = "keep") -> pl.DataFrame:
@@ -150,12 +151,12 @@ def research_intensity(inputs: Inputs, *, missing: str = "keep") -> pl.DataFrame
         (spent.is_null() | pl.col("sales").is_null(), "missing_input"),
         (pl.col("sales") == 0.0, "zero_denominator"),
     ]
-    return settle(inputs, _accounts(inputs), spent / pl.col("sales"), rules)
+    return settle(inputs, accounts(inputs), spent / pl.col("sales"), rules)
 
 
 def research_missing(inputs: Inputs) -> pl.DataFrame:
     """1 where the accounts report no R&D expenditure, else 0; no accounts: missing_input."""
-    values = _accounts(inputs).select("org", "year", "rd", pl.lit(1).alias("reported"))
+    values = accounts(inputs).select("org", "year", "rd", pl.lit(1).alias("reported"))
     rules = [(pl.col("reported").is_null(), "missing_input")]
     return settle(inputs, values, pl.col("rd").is_null(), rules)
 
@@ -164,7 +165,7 @@ def log_item(inputs: Inputs, *, item: str) -> pl.DataFrame:
     """Natural logarithm of an item of the accounts. 0 or less: zero_denominator."""
     value = pl.col(item)
     rules = [(value.is_null(), "missing_input"), (value <= 0.0, "zero_denominator")]
-    return settle(inputs, _accounts(inputs), value.log(), rules)
+    return settle(inputs, accounts(inputs), value.log(), rules)
 
 
 def growth(inputs: Inputs, *, item: str = "sales") -> pl.DataFrame:
@@ -172,7 +173,7 @@ def growth(inputs: Inputs, *, item: str = "sales") -> pl.DataFrame:
 
     No value in t-1 or t: missing_input; 0 in t-1: zero_denominator.
     """
-    now = _accounts(inputs).select("org", "year", pl.col(item).alias("now"))
+    now = accounts(inputs).select("org", "year", pl.col(item).alias("now"))
     before = now.select("org", (pl.col("year") + 1).cast(pl.Int32).alias("year"), before="now")
     rules = [
         (pl.col("now").is_null() | pl.col("before").is_null(), "missing_input"),
@@ -191,8 +192,8 @@ def log_age(inputs: Inputs) -> pl.DataFrame:
     return settle(inputs, values, (1 + age).cast(pl.Float64).log(), rules)
 
 
-def _in_force(inputs: Inputs, kinds: Sequence[str] | None) -> pl.DataFrame:
-    """policy rows with year: policies in force on 31 December of each year of the risk set."""
+def in_force(inputs: Inputs, kinds: Sequence[str] | None) -> pl.DataFrame:
+    """Policy rows with year: policies in force on 31 December of each year of the risk set."""
     policies = inputs.tables["policies"]
     if kinds is not None:
         policies = policies.filter(pl.col("kind").is_in(list(kinds)))
@@ -223,7 +224,7 @@ def industry_policy(inputs: Inputs, *, kinds: Sequence[str] | None = None) -> pl
 def _exposure(
     inputs: Inputs, kinds: Sequence[str] | None, target: str, places: tuple[str, ...]
 ) -> pl.DataFrame:
-    active = _in_force(inputs, kinds).filter(pl.col(target).is_not_null())
+    active = in_force(inputs, kinds).filter(pl.col(target).is_not_null())
     targets = active.select("year", pl.col(target).alias("place")).unique()
     named = (
         rows(inputs)

@@ -6,6 +6,7 @@ and leaving out joint patents are exact; only the last step, squares and product
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -30,8 +31,9 @@ from tertius.variables.frames import SHARE_UNIT, Rule, blau, coverage, hall_blau
 from tertius.variables.inputs import Inputs
 from tertius.variables.records import (
     Level,
-    class_numbers,
     coded,
+    families,
+    family_classes,
     organisation_codes,
     patent_counts,
     rows,
@@ -41,7 +43,7 @@ INDICES: Mapping[str, str] = MappingProxyType(
     {
         "unbiased": "Blau corrected for small numbers (Hall 2005)",
         "blau": "1 - sum S^2",
-        "iqv": "Blau / (1 - 1/K), K classes among all patents",
+        "iqv": "Blau / (1 - 1/K), K classes among all patents until t",
         "entropy": "-sum S ln S",
         "unrelated": "entropy of the wide classes, in bits (Frenken, van Oort and Verburg 2007)",
         "related": "entropy within the wide classes, in bits",
@@ -73,18 +75,32 @@ def few_rules() -> list[Rule]:
     return [(pl.col("n") == 0, "undefined_nopat"), (pl.col("n") == 1, "undefined_single")]
 
 
-def diversity_columns(inputs: Inputs, vectors: sp.csr_array, level: Level) -> dict[str, Reals]:
-    """squares, entropy, wide_entropy of each row of whole-number class shares."""
+def classes_until(inputs: Inputs, level: Level, year: int) -> int:
+    """Number of classes among all patents of the records until a year."""
+
+    def build() -> list[int]:
+        born = families(inputs).select("unit", "year")
+        first = family_classes(inputs, level).join(born, on="unit").group_by("cls")
+        return first.agg(pl.col("year").min())["year"].sort().to_list()
+
+    return bisect_right(inputs.once(("class_births", level), build), year)
+
+
+def diversity_columns(
+    inputs: Inputs, vectors: sp.csr_array, level: Level, year: int
+) -> dict[str, Reals]:
+    """squares, entropy, wide_entropy of each row of whole-number class shares; k, all classes."""
     wide = sp.csr_array(vectors @ coarser(inputs, level, WIDE))
     return {
         "squares": products(vectors, vectors),
         "entropy": entropies(vectors),
         "wide_entropy": entropies(wide),
+        "k": np.full(vectors.shape[0], float(max(classes_until(inputs, level, year), 2))),
     }
 
 
-def diversity_index(inputs: Inputs, index: str, level: Level = 4) -> pl.Expr:
-    """A diversity index from the columns n, squares, own and those of `diversity_columns`.
+def diversity_index(index: str) -> pl.Expr:
+    """A diversity index from the columns n, own and those of `diversity_columns`.
 
     Raises:
         ValueError: a name that is not in `INDICES`.
@@ -92,12 +108,11 @@ def diversity_index(inputs: Inputs, index: str, level: Level = 4) -> pl.Expr:
     if index not in INDICES:
         raise ValueError(f"index must be one of {', '.join(INDICES)}, not {index!r}")
     plain = blau(pl.col("n"), pl.col("squares")).clip(0.0, 1.0)
-    k = class_numbers(inputs, level).height
     bits = 1.0 / np.log(2.0)
     return {
         "unbiased": hall_blau(pl.col("n"), pl.col("squares"), pl.col("own") / SHARE_UNIT),
         "blau": plain,
-        "iqv": (plain / (1.0 - 1.0 / max(k, 2))).clip(0.0, 1.0),
+        "iqv": (plain / (1.0 - 1.0 / pl.col("k"))).clip(0.0, 1.0),
         "entropy": pl.col("entropy"),
         "unrelated": pl.col("wide_entropy") * bits,
         "related": ((pl.col("entropy") - pl.col("wide_entropy")) * bits).clip(0.0),
@@ -113,7 +128,7 @@ def _own(inputs: Inputs, window: int, level: Level, counting: str) -> pl.DataFra
         return {
             "n": w.counts,
             "own": w.solo_own + w.holds @ w.own,
-            **diversity_columns(inputs, vectors, level),
+            **diversity_columns(inputs, vectors, level, year),
         }
 
     return inputs.once(("own", window, level, counting), lambda: by_year(inputs, build))
@@ -142,7 +157,7 @@ def own_diversity(
     """
     rules = [*window_rules(inputs, window), *few_rules()]
     values = _own(inputs, window, level, counting)
-    return settle(inputs, values, diversity_index(inputs, index, level), rules)
+    return settle(inputs, values, diversity_index(index), rules)
 
 
 def specialisation(inputs: Inputs, *, window: int = 5, level: Level = 4) -> pl.DataFrame:
@@ -204,7 +219,7 @@ def _pool_of_year(
         "partners": np.asarray(ties.sum(axis=1)),
         "n": ties @ w.solo_n + np.asarray(reached @ w.n),
         "own": ties @ w.solo_own + reached @ w.own,
-        **diversity_columns(inputs, pool, level),
+        **diversity_columns(inputs, pool, level, year),
         "dot": products(pool, mine),
         "mine": products(mine, mine),
         **_reached(ties, pattern(w.vectors)),
@@ -265,7 +280,7 @@ def portfolio_diversity(
     """
     rules = [*pool_rules(inputs, network, window), *few_rules()]
     values = pools(inputs, network, window, level, counting, joint)
-    return settle(inputs, values, diversity_index(inputs, index, level), rules)
+    return settle(inputs, values, diversity_index(index), rules)
 
 
 def pooled_distance(

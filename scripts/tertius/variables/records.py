@@ -114,6 +114,22 @@ def _families(inputs: Inputs) -> pl.DataFrame:
     )
 
 
+def family_days(inputs: Inputs) -> pl.DataFrame:
+    """unit, year, day: earliest priority (or application) date of the family's first year.
+
+    31 December of the year where no date is known.
+    """
+    return inputs.once("family_days", lambda: _family_days(inputs))
+
+
+def _family_days(inputs: Inputs) -> pl.DataFrame:
+    dated = inputs.tables["patents"].select(
+        "pid", day=pl.coalesce("prio_date", "app_date", pl.date(pl.col("year"), 12, 31))
+    )
+    members = publications(inputs).filter("first").join(dated, on="pid")
+    return members.group_by("unit").agg(pl.col("year").min(), pl.col("day").min()).sort("unit")
+
+
 def holdings(inputs: Inputs) -> pl.DataFrame:
     """unit, org, year, n_holders: who holds each family, sorted; whole counts."""
     return inputs.once("holdings", lambda: _holdings(inputs))
