@@ -7,8 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from tertius.variables.class_windows import class_window, in_shares, row_sums, sparse, tied
+from tertius.variables.class_windows import (
+    class_window,
+    in_shares,
+    integers,
+    row_sums,
+    sparse,
+    tied,
+)
 from tertius.variables.combine import (
     combined,
     expand_years,
@@ -36,6 +44,7 @@ from tertius.variables.portfolio import functional_learning, new_partners, size
 from tertius.variables.position import measure, structural_holes
 from tertius.variables.proximity import joint_ownership, rival_pairs
 from tertius.variables.records import (
+    class_numbers,
     family_classes,
     holdings,
     organisation_codes,
@@ -195,15 +204,17 @@ def _substitution(inputs: Inputs, network: str, window: int, year: int) -> pl.Da
     ).with_columns(pl.lit(year, pl.Int32).alias("year"), pl.col("v").fill_nan(None))
 
 
-def _class_births(inputs: Inputs) -> np.ndarray:
-    """First year of each IPC4 subclass in the records."""
+def _class_births(inputs: Inputs) -> NDArray[np.float64]:
+    """First year of each IPC4 subclass in the records; that of the last one where it has none."""
 
-    def build() -> np.ndarray:
+    def build() -> NDArray[np.float64]:
         born = publications(inputs).filter("first").select("unit", "year").unique()
         first = (
             family_classes(inputs).join(born, on="unit").group_by("cls").agg(pl.col("year").min())
         )
-        return first.sort("cls")["year"].cast(pl.Float64).to_numpy()
+        out = np.full(class_numbers(inputs).height, float(inputs.raw_years[1]))
+        out[integers(first, "cls")] = integers(first, "year")
+        return out
 
     return inputs.once("first_year_of_class", build)
 
@@ -236,7 +247,7 @@ def early_phase(inputs: Inputs, *, window: int = 5) -> pl.DataFrame:
     the frame, and a rising knowledge stock. No patents in W: undefined_nopat.
     """
     share = _granted_share(inputs, window)
-    ranked = within_year_rank(inputs, 0.5, share=share)
+    ranked = within_year_rank(inputs, 0.5, v=share)
     frame = ranked.with_columns(
         g=stock_growth(inputs)["value"], g_status=stock_growth(inputs)["status"]
     )

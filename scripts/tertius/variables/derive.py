@@ -12,16 +12,30 @@ import polars as pl
 
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.variables import (
+    access,
     brokerage,
+    composites,
+    configuration,
+    disruption,
     distances,
+    dynamics,
     environment,
+    institutions,
+    international,
     knowledge,
+    knowledge_base,
+    market,
+    novelty,
     outcomes,
     portfolio,
     position,
     proximity,
+    quality,
     relations,
+    routines,
     search,
+    sources,
+    survey_scales,
 )
 from tertius.variables.frames import missing
 from tertius.variables.inputs import Inputs, VariableSpec
@@ -32,16 +46,30 @@ MODULES: Mapping[str, ModuleType] = MappingProxyType(
     {
         module.__name__.rsplit(".", 1)[-1]: module
         for module in (
-            position,
+            access,
             brokerage,
-            relations,
-            proximity,
-            portfolio,
-            knowledge,
+            composites,
+            configuration,
+            disruption,
             distances,
-            search,
-            outcomes,
+            dynamics,
             environment,
+            institutions,
+            international,
+            knowledge,
+            knowledge_base,
+            market,
+            novelty,
+            outcomes,
+            portfolio,
+            position,
+            proximity,
+            quality,
+            relations,
+            routines,
+            search,
+            sources,
+            survey_scales,
         )
     }
 )

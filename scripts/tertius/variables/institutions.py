@@ -34,7 +34,7 @@ def firm_turbulence(inputs: Inputs, *, years: int = 5, item: str = "sales") -> p
     industry unknown: missing_input; mean or median 0: zero_denominator. Shen, Yu and Wu (2012).
     """
     own = inputs.once(("residual_spread", years, item), lambda: _spread(inputs, years, item))
-    placed = own.join(organisations(inputs).select("org", "ind4").drop_nulls(), on="org")
+    placed = _in_industries(inputs, own)
     usable = placed.filter((pl.col("n") == years) & (pl.col("mean") > 0.0))
     ratio = pl.col("sd") / pl.col("mean")
     medians = usable.group_by("ind4", "year").agg(ratio.median().alias("median"))
@@ -45,6 +45,13 @@ def firm_turbulence(inputs: Inputs, *, years: int = 5, item: str = "sales") -> p
         (pl.col("median").fill_null(0.0) == 0.0, "zero_denominator"),
     ]
     return settle(inputs, values, ratio / pl.col("median"), rules)
+
+
+def _in_industries(inputs: Inputs, table: pl.DataFrame) -> pl.DataFrame:
+    """The rows of living units of known industry, with ind4."""
+    living = rows(inputs).select("org", "year")
+    known = organisations(inputs).select("org", "ind4").drop_nulls()
+    return table.join(living, on=["org", "year"], how="semi").join(known, on="org")
 
 
 def _spread(inputs: Inputs, years: int, item: str) -> pl.DataFrame:
@@ -237,9 +244,7 @@ def industry_concentration(inputs: Inputs) -> pl.DataFrame:
 
     Over the units with accounts. Industry unknown or without sales: missing_input.
     """
-    placed = accounts(inputs).join(
-        organisations(inputs).select("org", "ind4").drop_nulls(), on="org"
-    )
+    placed = _in_industries(inputs, accounts(inputs))
     used = placed.filter(pl.col("sales") > 0.0).with_columns(sq=pl.col("sales") ** 2)
     sums = ordered_sum(used, ["ind4", "year"], ["org"], ["sales", "sq"])
     traits = organisations(inputs).select("org", "ind4")

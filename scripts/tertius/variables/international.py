@@ -102,7 +102,7 @@ def foreign_diversity(inputs: Inputs, *, window: int = 5, index: str = "blau") -
 
     No foreign inventor: undefined_nopat; a single family and country: undefined_single.
     """
-    columns = category_columns(_foreign(inputs, window))
+    columns = category_columns(_foreign(inputs, window).rename({"country": "category"}))
     rules = [
         *_home_rules(inputs, window),
         (pl.col("n").fill_null(0) == 0, "undefined_nopat"),

@@ -324,14 +324,16 @@ def _dead(inputs: Inputs, years: int, lapse: int) -> pl.DataFrame:
     return marked.select("unit", "complete", dead=dead)
 
 
-def no_breakthrough(inputs: Inputs, *, share: float = 0.05, look_back: int = 5) -> pl.DataFrame:
+def no_breakthrough(
+    inputs: Inputs, *, share: float = 0.05, look_back: int = 5, min_cell: int = 20
+) -> pl.DataFrame:
     """1 where the unit explores in t but has no breakthrough among its families, else 0.
 
     Exploring: a family in a subclass new to the unit. No such family: undefined_nopat; statuses of
     `breakthroughs`.
     """
     tries = family_novelty(inputs, look_back).group_by(KEY).agg(pl.col("new").sum().alias("tries"))
-    hits = breakthroughs(inputs, share=share)
+    hits = breakthroughs(inputs, share=share, min_cell=min_cell)
     frame = joined(inputs, hits=hits).join(tries, on=KEY, how="left")
     rules = [
         *passed_on("hits"),
@@ -348,6 +350,7 @@ def incremental(
     years: int = 5,
     publication_lag: int = 2,
     look_back: int = 5,
+    min_cell: int = 20,
 ) -> pl.DataFrame:
     """Families of t in known subclasses that cite known prior art and are no breakthrough; >= 0.
 
@@ -357,7 +360,7 @@ def incremental(
     """
     known = _citing_known(inputs, look_back)
     plain = family_novelty(inputs, look_back).filter(~pl.col("new")).select("org", "unit")
-    weights = breakthrough_weights(inputs, share=share, years=years)
+    weights = breakthrough_weights(inputs, share=share, years=years, min_cell=min_cell)
     windows = citation_windows(inputs, years).select("unit", "complete")
     held = (
         holdings(inputs)
@@ -391,13 +394,15 @@ def _citing_known(inputs: Inputs, look_back: int) -> pl.DataFrame:
     return pl.concat([p.select("org", unit="citing") for p in pieces]).unique()
 
 
-def ambidextrous(inputs: Inputs, *, share: float = 0.05, look_back: int = 5) -> pl.DataFrame:
+def ambidextrous(
+    inputs: Inputs, *, share: float = 0.05, look_back: int = 5, min_cell: int = 20
+) -> pl.DataFrame:
     """Balance of breakthrough and incremental patents, 1 - |b - i| / (b + i); in [0, 1].
 
     Neither in t: zero_denominator. Cao, Gedajlovic and Zhang (2009), on outcomes.
     """
-    b = breakthroughs(inputs, share=share)
-    i = incremental(inputs, share=share, look_back=look_back)
+    b = breakthroughs(inputs, share=share, min_cell=min_cell)
+    i = incremental(inputs, share=share, look_back=look_back, min_cell=min_cell)
     total = pl.col("b") + pl.col("i")
     rules = [*passed_on("b", "i"), (total == 0.0, "zero_denominator")]
     value = 1.0 - (pl.col("b") - pl.col("i")).abs() / total

@@ -130,9 +130,9 @@ def triad_stability(inputs: Inputs, *, network: str) -> pl.DataFrame:
         return pl.DataFrame(
             {
                 "org": np.arange(n, dtype=np.uint32),
-                "old": np.asarray(old),
-                "still": np.asarray(still),
-                "n": np.diff(then.indptr),
+                "old": np.asarray(old).astype(np.int64),
+                "still": np.asarray(still).astype(np.int64),
+                "n": np.diff(then.indptr).astype(np.int64),
             }
         ).with_columns(pl.lit(year, pl.Int32).alias("year"))
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tertius.variables.frames import SHARE_UNIT, hall_blau, ordered_sum
 from tertius.variables.distances import dyads, heterogeneity, heterogeneity_coverage
+from tertius.variables.frames import SHARE_UNIT, hall_blau, ordered_sum
 from tertius.variables.knowledge import (
     own_diversity,
     pooled_distance,
