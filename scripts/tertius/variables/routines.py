@@ -198,11 +198,18 @@ def proactiveness(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFra
     return settle(inputs, counts, pl.col("hits") / pl.col("n"), rules)
 
 
-def coordination(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFrame:
+def coordination(
+    inputs: Inputs, *, network: str, window: int = 5, tied_too: bool = False
+) -> pl.DataFrame:
     """Share of the pairs of partners with a joint patent in W; in [0, 1].
 
-    Pairs that only the unit links, or that are tied themselves. No partner: undefined_isolate; one:
-    undefined_single. Our proxy of portfolio coordination.
+    No partner: undefined_isolate; one: undefined_single. Our proxy of portfolio coordination.
+
+    Args:
+        inputs: the study's inputs.
+        network: the network.
+        window: years of the joint patents.
+        tied_too: pairs that are partners of each other count as well.
     """
 
     def build(year: int) -> pl.DataFrame:
@@ -211,6 +218,8 @@ def coordination(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFra
         joint = pattern(sp.csr_array(w.holds @ w.holds.T))
         joint.setdiag(0)
         joint.eliminate_zeros()
+        if tied_too:
+            joint = pattern(sp.csr_array(joint + links))
         pairs = sp.csr_array(sp.csr_array(links @ joint).multiply(links)).sum(axis=1)
         n = links.shape[0]
         return pl.DataFrame(
@@ -221,7 +230,7 @@ def coordination(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFra
             }
         ).with_columns(pl.lit(year, pl.Int32).alias("year"))
 
-    values = inputs.once(("coordination", network, window), lambda: yearly(inputs, build))
+    values = inputs.once(("coordination", network, window, tied_too), lambda: yearly(inputs, build))
     n = pl.col("n")
     rules = [
         *coverage(inputs, network),
