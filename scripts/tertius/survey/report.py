@@ -112,7 +112,7 @@ def validation(panel: pl.DataFrame, pairs: Mapping[str, str], *, least: int = 20
         varied = known.height >= least and all(known[c].n_unique() > 1 for c in (survey, proxy))
         row: dict[str, Any] = {"survey": survey, "proxy": proxy, "n": known.height}
         for kind in ("pearson", "spearman"):
-            r = known.select(pl.corr(survey, proxy, method=kind)).item() if varied else None  # type: ignore[arg-type]
+            r = known.select(pl.corr(survey, proxy, method=kind)).item() if varied else None
             row[kind] = r
         rows.append(row)
     schema = {"survey": pl.String, "proxy": pl.String, "n": pl.Int64}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -62,7 +63,7 @@ class ClassWindow:
     @property
     def counts(self) -> Ints:
         """Per unit, number of families (or of classes of families where each counts whole)."""
-        return self.solo_n + np.asarray(self.holds @ self.n)
+        return np.asarray(self.solo_n + self.holds @ self.n, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,22 @@ def pattern(matrix: sp.csr_array) -> sp.csr_array:
     return cells
 
 
+def integral(values: NDArray[np.integer[Any]]) -> Ints:
+    """Whole numbers as int64."""
+    return values.astype(np.int64)
+
+
+def held_once(counts: sp.csr_array) -> sp.csr_array:
+    """1 where a matrix of counts is 1."""
+    cells = sp.csr_array(counts, copy=True)
+    cells.data = (cells.data == 1).astype(np.int64)
+    cells.eliminate_zeros()
+    return cells
+
+
 def in_shares(matrix: sp.csr_array) -> sp.csr_array:
     """The matrix in floats, whole classes = 1, indices sorted so that sums have one order."""
-    return _sorted(sp.csr_array(matrix).astype(np.float64) / SHARE_UNIT)
+    return _sorted(sp.csr_array(sp.csr_array(matrix).astype(np.float64) / SHARE_UNIT))
 
 
 def products(a: sp.csr_array, b: sp.csr_array) -> Reals:
@@ -120,7 +134,7 @@ def products(a: sp.csr_array, b: sp.csr_array) -> Reals:
 
 def row_sums(matrix: sp.csr_array) -> Reals:
     """Row sums of floats, added up in order of the columns."""
-    ordered = _sorted(matrix)
+    ordered = _sorted(sp.csr_array(matrix))
     return np.asarray(ordered @ np.ones(ordered.shape[1]))
 
 

@@ -229,5 +229,5 @@ def ego_betweenness(indptr: Ints, indices: Ints) -> Reals:
     Pairs of partners whose shortest paths run through it, in steps; aligned with `indices`.
     """
     out = np.zeros(indices.size)
-    _ego_betweenness(indptr.astype(np.int64), indices.astype(np.int64), out)
+    _ego_betweenness(indptr, indices, out)
     return out

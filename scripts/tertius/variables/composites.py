@@ -112,7 +112,7 @@ def ambidexterity_product(inputs: Inputs, *, network: str) -> pl.DataFrame:
         kind: functional_learning(inputs, network=network, kind=kind)
         for kind in ("explore", "exploit")
     }
-    return combined(inputs, pl.col("explore").log1p() * pl.col("exploit").log1p(), **parts)
+    return combined(inputs, pl.col("explore").log1p() * pl.col("exploit").log1p(), [], **parts)
 
 
 def new_partner_share(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame:
@@ -145,7 +145,7 @@ def competitive_strategy(inputs: Inputs, *, network: str) -> pl.DataFrame:
         "apart": partner_diversity(inputs, network=network),
         "rivals": rival_pairs(inputs, network=network),
     }
-    return combined(inputs, (1.0 - pl.col("apart")) * pl.col("rivals"), **parts)
+    return combined(inputs, (1.0 - pl.col("apart")) * pl.col("rivals"), [], **parts)
 
 
 def substitutive_strategy(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFrame:

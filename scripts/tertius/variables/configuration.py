@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from tertius.tables import FUNCTIONS
 from tertius.variables.category import category_columns, count_index
-from tertius.variables.class_windows import sparse, tied
+from tertius.variables.class_windows import integral, sparse, tied
 from tertius.variables.combine import score_mean
 from tertius.variables.communities import ego_betweenness, louvain
 from tertius.variables.distances import dyads, yearly
@@ -245,7 +245,8 @@ def _rings(inputs: Inputs, network: str) -> pl.DataFrame:
         .sort("org", "year", "s", "partner", descending=[False, False, True, False])
     )
     place = pl.int_range(1, pl.len() + 1).over(KEY)
-    gap = pl.col("s").log() - pl.col("s").shift(-1).over(KEY).log()
+    # Ratios order as the gaps of the logs do, and equal ratios are equal in floats.
+    gap = pl.col("s").cast(pl.Float64) / pl.col("s").shift(-1).over(KEY)
     laid = ordered.with_columns(place=place, gap=gap)
     top = laid.group_by(KEY).agg(
         pl.len().cast(pl.Int64).alias("n"),
@@ -271,7 +272,7 @@ def _rings(inputs: Inputs, network: str) -> pl.DataFrame:
     return (
         top.join(core, on=KEY, how="left")
         .join(inside, on=KEY, how="left")
-        .with_columns(gini=gini, spread=pl.col("largest").fill_null(0.0) > 0.0)
+        .with_columns(gini=gini, spread=pl.col("largest").fill_null(1.0) > 1.0)
     )
 
 
@@ -386,7 +387,7 @@ def sub_brokers(inputs: Inputs, *, network: str, share: float = 0.75) -> pl.Data
 
 def _brokers(inputs: Inputs, network: str, share: float, year: int) -> pl.DataFrame:
     links = tied(inputs, network, year)
-    values = ego_betweenness(links.indptr, links.indices)
+    values = ego_betweenness(integral(links.indptr), integral(links.indices))
     rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
     positive = np.sort(values[values > 0.0])
     if positive.size:
@@ -412,7 +413,7 @@ def _community(inputs: Inputs, network: str, seed: int, year: int) -> pl.DataFra
         nodes.rename({"org": "partner", "node": "other"}), on="partner"
     )
     links = sparse(named, "node", "other", (nodes.height, nodes.height), "n_records")
-    indptr, indices = links.indptr.astype(np.int64), links.indices.astype(np.int64)
+    indptr, indices = integral(links.indptr), integral(links.indices)
     label = louvain(indptr, indices, links.data.astype(float), seed)
     return nodes.select("org", pl.lit(year, pl.Int32).alias("year"), community=pl.Series(label))
 

@@ -16,6 +16,7 @@ from tertius.variables.class_windows import (
     advantages,
     class_window,
     coarser,
+    held_once,
     in_shares,
     integers,
     pattern,
@@ -208,7 +209,7 @@ def _advantage_columns(
     theirs = sp.csr_array(best[alter])
     lacking = theirs.sum(axis=1) - theirs.multiply(holds[ego]).sum(axis=1)
     offered = sp.csr_array(links @ best)
-    once = pattern(sp.csr_array(offered == 1))
+    once = held_once(offered)
     mine = sp.csr_array(best[ego])
     n = np.asarray(mine.sum(axis=1)).astype(float)
     alone = np.asarray(mine.multiply(once[alter]).sum(axis=1)).astype(float)

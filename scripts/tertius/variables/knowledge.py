@@ -21,6 +21,7 @@ from tertius.variables.class_windows import (
     class_window,
     coarser,
     entropies,
+    held_once,
     integers,
     pattern,
     products,
@@ -109,14 +110,15 @@ def diversity_index(index: str) -> pl.Expr:
         raise ValueError(f"index must be one of {', '.join(INDICES)}, not {index!r}")
     plain = blau(pl.col("n"), pl.col("squares")).clip(0.0, 1.0)
     bits = 1.0 / np.log(2.0)
-    return {
+    found: dict[str, pl.Expr] = {
         "unbiased": hall_blau(pl.col("n"), pl.col("squares"), pl.col("own") / SHARE_UNIT),
         "blau": plain,
         "iqv": (plain / (1.0 - 1.0 / pl.col("k"))).clip(0.0, 1.0),
         "entropy": pl.col("entropy"),
         "unrelated": pl.col("wide_entropy") * bits,
         "related": ((pl.col("entropy") - pl.col("wide_entropy")) * bits).clip(0.0),
-    }[index]
+    }
+    return found[index]
 
 
 def _own(inputs: Inputs, window: int, level: Level, counting: str) -> pl.DataFrame:
@@ -231,7 +233,7 @@ def _reached(ties: sp.csr_array, holds: sp.csr_array) -> dict[str, Ints]:
     holders = sp.csr_array(ties @ holds)
     foreign = sp.csr_array(holders - holders.multiply(holds))
     foreign.eliminate_zeros()
-    once = sp.csr_array(foreign == 1)
+    once = held_once(foreign)
     two = pattern(holders + ties @ pattern(holders))
     beyond = sp.csr_array(two - two.multiply(holds))
     beyond.eliminate_zeros()

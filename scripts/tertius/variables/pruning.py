@@ -7,7 +7,7 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tertius.variables.class_windows import class_window, integers, pattern, tied
+from tertius.variables.class_windows import class_window, held_once, integers, pattern, tied
 from tertius.variables.combine import joined
 from tertius.variables.frames import coverage, settle
 from tertius.variables.inputs import Inputs
@@ -91,7 +91,7 @@ def _losses(inputs: Inputs, network: str, window: int, year: int, beta: Reals) -
     foreign = sp.csr_array(holders - holders.multiply(holds))
     foreign.eliminate_zeros()
     reach = np.diff(foreign.indptr)[ego].astype(float)
-    once = pattern(sp.csr_array(foreign == 1))
+    once = held_once(foreign)
     alone = np.asarray(holds[alter].multiply(once[ego]).sum(axis=1)).astype(float)
     n = np.diff(then.indptr)[ego].astype(float)
     loss = beta[0] * np.log((1 + n) / n) + beta[1] * np.log((1 + reach) / (1 + reach - alone))
