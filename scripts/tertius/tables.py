@@ -46,6 +46,37 @@ STATUSES = (
     "missing_input",
 )
 FIRST_YEAR, LAST_YEAR = 1700, 2100
+ACCOUNT_ITEMS = (
+    "cash",
+    "short_term",
+    "fixed_assets",
+    "market_value",
+    "operating_cost",
+    "admin_expense",
+    "wages",
+    "subsidies",
+    "overseas_sales",
+    "new_product_sales",
+    "technical_staff",
+    "top1",
+    "institutional",
+    "board_size",
+    "board_independent",
+    "supplier_top5",
+    "customer_top5",
+    "digital_words",
+    "alliance_unit",
+)
+"""Optional items of the accounts: money, heads, shares in [0, 1], counts, and one 0/1 flag.
+
+top1, institutional, board_independent, supplier_top5 and customer_top5 are shares; alliance_unit is
+1 where the firm has a unit for its alliances.
+"""
+EVENT_KINDS = ("licence", "transfer", "renewal", "standard", "pledge")
+STANDARD_KINDS = ("sep", "national", "seat")
+CASE_OUTCOMES = ("won", "lost", "settled", "open")
+SHOCK_KINDS = ("death", "merger", "entity_list", "sanction", "disaster", "other")
+INDUSTRY_GROUPS = ("information_technology", "high_technology", "traditional")
 
 
 @dataclass(frozen=True)
@@ -94,6 +125,10 @@ def _count(required: bool = False) -> Column:
 
 def _flag(required: bool = False) -> Column:
     return Column(pl.Boolean(), required)
+
+
+def _reals(names: tuple[str, ...]) -> dict[str, Column]:
+    return {name: _real() for name in names}
 
 
 def _schema(name: str, key: tuple[str, ...], /, **columns: Column) -> TableSchema:
@@ -213,6 +248,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 rd=_real(False, 0.0),
                 employees=_real(False, 0.0),
                 net_income=_real(),
+                **_reals(ACCOUNT_ITEMS),
             ),
             _schema(
                 "industry_years",
@@ -242,6 +278,149 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 effective=_date(True),
                 end=_date(),
                 intensity=_real(),
+            ),
+            _schema(
+                "npl_citations",
+                ("citing_pid", "npl_id"),
+                citing_pid=_text(True),
+                npl_id=_text(True),
+                date=_date(True),
+            ),
+            _schema(
+                "patent_events",
+                ("pid", "kind", "date"),
+                pid=_text(True),
+                kind=_text(True, EVENT_KINDS),
+                date=_date(True),
+            ),
+            _schema(
+                "trademarks",
+                ("tm_id", "org_id"),
+                tm_id=_text(True),
+                org_id=_text(True),
+                date=_date(True),
+                goods_class=_text(),
+            ),
+            _schema(
+                "products",
+                ("product_id", "org_id"),
+                product_id=_text(True),
+                org_id=_text(True),
+                launch=_date(True),
+                first_ip=_date(),
+                segment=_text(),
+                homogeneous=_flag(),
+            ),
+            _schema(
+                "sales_ties",
+                ("org_id", "partner_id", "year"),
+                org_id=_text(True),
+                partner_id=_text(True),
+                year=_year(True),
+                amount=_real(False, 0.0),
+            ),
+            _schema(
+                "standards",
+                ("std_id", "org_id", "kind"),
+                std_id=_text(True),
+                org_id=_text(True),
+                kind=_text(True, STANDARD_KINDS),
+                date=_date(True),
+            ),
+            _schema(
+                "litigation",
+                ("case_id", "org_id"),
+                case_id=_text(True),
+                org_id=_text(True),
+                filed=_date(True),
+                decided=_date(),
+                country=_text(),
+                outcome=_text(False, CASE_OUTCOMES),
+            ),
+            _schema(
+                "sanctions",
+                ("org_id", "listed"),
+                org_id=_text(True),
+                listed=_date(True),
+                delisted=_date(),
+                source=_text(),
+            ),
+            _schema(
+                "customs",
+                ("org_id", "year", "product"),
+                org_id=_text(True),
+                year=_year(True),
+                product=_text(True),
+                exports=_real(True, 0.0),
+                imported_inputs=_real(False, 0.0),
+                upstreamness=_real(False, 0.0),
+                homogeneous=_flag(),
+                labour_intensive=_flag(),
+            ),
+            _schema(
+                "shocks",
+                ("org_id", "date", "kind"),
+                org_id=_text(True),
+                date=_date(True),
+                kind=_text(True, SHOCK_KINDS),
+            ),
+            _schema(
+                "choke_classes",
+                ("code",),
+                code=_text(True),
+                since=_date(True),
+            ),
+            _schema(
+                "technology_fields",
+                ("field", "code"),
+                field=_text(True),
+                code=_text(True),
+            ),
+            _schema(
+                "industry_groups",
+                ("ind4", "group"),
+                ind4=_text(True),
+                group=_text(True, INDUSTRY_GROUPS),
+            ),
+            _schema(
+                "industry_links",
+                ("supplier", "buyer"),
+                supplier=_text(True),
+                buyer=_text(True),
+                coefficient=_real(True, 0.0),
+            ),
+            _schema(
+                "cultures",
+                ("country", "dimension"),
+                country=_text(True),
+                dimension=_text(True),
+                value=_real(True),
+            ),
+            _schema(
+                "multilateral_countries",
+                ("country", "since"),
+                country=_text(True),
+                since=_date(True),
+                until=_date(),
+            ),
+            _schema(
+                "survey_firm",
+                ("org_id", "wave", "item_id"),
+                org_id=_text(True),
+                wave=_date(True),
+                item_id=_text(True),
+                value=_real(),
+                weight=_real(False, 0.0),
+            ),
+            _schema(
+                "survey_key",
+                ("item_id",),
+                item_id=_text(True),
+                scale=_text(True),
+                dimension=_text(),
+                reverse=_flag(True),
+                lowest=_real(),
+                highest=_real(),
             ),
         )
     }

@@ -12,15 +12,31 @@ import polars as pl
 
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.variables import (
+    access,
     brokerage,
+    composites,
+    configuration,
+    disruption,
+    distances,
+    dynamics,
     environment,
+    institutions,
+    international,
     knowledge,
+    knowledge_base,
+    market,
+    novelty,
     outcomes,
     portfolio,
     position,
     proximity,
+    pruning,
+    quality,
     relations,
+    routines,
     search,
+    sources,
+    survey_scales,
 )
 from tertius.variables.frames import missing
 from tertius.variables.inputs import Inputs, VariableSpec
@@ -31,15 +47,31 @@ MODULES: Mapping[str, ModuleType] = MappingProxyType(
     {
         module.__name__.rsplit(".", 1)[-1]: module
         for module in (
-            position,
+            access,
             brokerage,
-            relations,
-            proximity,
-            portfolio,
-            knowledge,
-            search,
-            outcomes,
+            composites,
+            configuration,
+            disruption,
+            distances,
+            dynamics,
             environment,
+            institutions,
+            international,
+            knowledge,
+            knowledge_base,
+            market,
+            novelty,
+            outcomes,
+            portfolio,
+            position,
+            proximity,
+            pruning,
+            quality,
+            relations,
+            routines,
+            search,
+            sources,
+            survey_scales,
         )
     }
 )

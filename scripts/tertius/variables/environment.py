@@ -13,11 +13,11 @@ from tertius.variables.records import coded, organisations, rows
 
 
 def industry_trends(sales: pl.DataFrame, years: int = 5) -> pl.DataFrame:
-    """ind4, year, munificence, dynamism, n, mean: yearly sales regressed on the year.
+    """ind4, year, munificence, dynamism, error, n, mean: yearly sales regressed on the year.
 
-    Over t-years+1..t by ordinary least squares: munificence = slope / mean, dynamism = standard
-    error of the slope / mean. Dess and Beard (1984). Rows with fewer than `years` years (n) have no
-    meaning; a mean of 0 leaves both null.
+    Over t-years+1..t by ordinary least squares: error = standard error of the slope, munificence =
+    slope / mean, dynamism = error / mean. Dess and Beard (1984). Rows with fewer than `years` years
+    (n) have no meaning; a mean of 0 leaves both ratios null.
 
     Args:
         sales: ind4, year, sales, one row a key.
@@ -42,19 +42,23 @@ def industry_trends(sales: pl.DataFrame, years: int = 5) -> pl.DataFrame:
     errors = placed.drop("n").join(fitted, on=key).with_columns(rss=residual**2)
     rss = ordered_sum(errors, key, ["time"], ["rss"])
     scale = pl.when(pl.col("mean") != 0.0).then(pl.col("mean"))
+    error = (pl.col("rss") / (years - 2) / spread).sqrt()
     return fitted.join(rss, on=key).select(
         *key,
         "n",
         "mean",
+        error=error,
         munificence=pl.col("slope") / scale,
-        dynamism=(pl.col("rss") / (years - 2) / spread).sqrt() / scale,
+        dynamism=error / scale,
     )
 
 
-def _industry(inputs: Inputs, years: int) -> pl.DataFrame:
+def _industry(inputs: Inputs, years: int, log: bool = False) -> pl.DataFrame:
     """org, year, ind4 and the trends of the own industry, n null outside the table's years."""
     table = inputs.tables["industry_years"]
-    trends = inputs.once(("industry_trends", years), lambda: industry_trends(table, years))
+    if log:
+        table = table.filter(pl.col("sales") > 0.0).with_columns(pl.col("sales").log())
+    trends = inputs.once(("industry_trends", years, log), lambda: industry_trends(table, years))
     named = organisations(inputs).filter(pl.col("ind4").is_not_null()).select("org", "ind4", "type")
     return (
         rows(inputs)
@@ -74,7 +78,9 @@ def _industry_rules(inputs: Inputs, years: int) -> list[Rule]:
     ]
 
 
-def turbulence(inputs: Inputs, *, years: int = 5, column: str = "dynamism") -> pl.DataFrame:
+def turbulence(
+    inputs: Inputs, *, years: int = 5, column: str = "dynamism", log: bool = False
+) -> pl.DataFrame:
     """Dynamism (or munificence) of the sales of the unit's four-digit industry over t-4..t.
 
     See `industry_trends`. Without an industry or a full window of sales: missing_input; a window
@@ -84,8 +90,12 @@ def turbulence(inputs: Inputs, *, years: int = 5, column: str = "dynamism") -> p
         inputs: the study's inputs.
         years: length of the window.
         column: dynamism (>= 0) | munificence.
+        log: exp(standard error of the slope of ln sales) instead, >= 1.
     """
     rules = _industry_rules(inputs, years)
+    if log:
+        rules = [rule for rule in rules if rule[1] != "zero_denominator"]
+        return settle(inputs, _industry(inputs, years, log), pl.col("error").exp(), rules)
     return settle(inputs, _industry(inputs, years), pl.col(column), rules)
 
 
@@ -118,7 +128,8 @@ def turbulence_score(inputs: Inputs, *, years: int = 5) -> pl.DataFrame:
     return settle(inputs, joined, (pl.col("dynamism") - pl.col("centre")) / pl.col("scale"), rules)
 
 
-def _accounts(inputs: Inputs) -> pl.DataFrame:
+def accounts(inputs: Inputs) -> pl.DataFrame:
+    """The accounts with `org` in the place of org_id."""
     return inputs.once("accounts", lambda: coded(inputs, inputs.tables["firm_years"]))
 
 
@@ -132,7 +143,7 @@ def ratio(inputs: Inputs, *, numerator: str, denominator: str) -> pl.DataFrame:
         (over.is_null() | under.is_null(), "missing_input"),
         (under == 0.0, "zero_denominator"),
     ]
-    return settle(inputs, _accounts(inputs), over / under, rules)
+    return settle(inputs, accounts(inputs), over / under, rules)
 
 
 def research_intensity(inputs: Inputs, *, missing: str = "keep") -> pl.DataFrame:
@@ -150,21 +161,21 @@ def research_intensity(inputs: Inputs, *, missing: str = "keep") -> pl.DataFrame
         (spent.is_null() | pl.col("sales").is_null(), "missing_input"),
         (pl.col("sales") == 0.0, "zero_denominator"),
     ]
-    return settle(inputs, _accounts(inputs), spent / pl.col("sales"), rules)
+    return settle(inputs, accounts(inputs), spent / pl.col("sales"), rules)
 
 
 def research_missing(inputs: Inputs) -> pl.DataFrame:
     """1 where the accounts report no R&D expenditure, else 0; no accounts: missing_input."""
-    values = _accounts(inputs).select("org", "year", "rd", pl.lit(1).alias("reported"))
+    values = accounts(inputs).select("org", "year", "rd", pl.lit(1).alias("reported"))
     rules = [(pl.col("reported").is_null(), "missing_input")]
     return settle(inputs, values, pl.col("rd").is_null(), rules)
 
 
-def log_item(inputs: Inputs, *, item: str) -> pl.DataFrame:
-    """Natural logarithm of an item of the accounts. 0 or less: zero_denominator."""
-    value = pl.col(item)
+def log_item(inputs: Inputs, *, item: str, plus: float = 0.0) -> pl.DataFrame:
+    """Natural logarithm of an item of the accounts (+ `plus`). 0 or less: zero_denominator."""
+    value = pl.col(item) + plus
     rules = [(value.is_null(), "missing_input"), (value <= 0.0, "zero_denominator")]
-    return settle(inputs, _accounts(inputs), value.log(), rules)
+    return settle(inputs, accounts(inputs), value.log(), rules)
 
 
 def growth(inputs: Inputs, *, item: str = "sales") -> pl.DataFrame:
@@ -172,7 +183,7 @@ def growth(inputs: Inputs, *, item: str = "sales") -> pl.DataFrame:
 
     No value in t-1 or t: missing_input; 0 in t-1: zero_denominator.
     """
-    now = _accounts(inputs).select("org", "year", pl.col(item).alias("now"))
+    now = accounts(inputs).select("org", "year", pl.col(item).alias("now"))
     before = now.select("org", (pl.col("year") + 1).cast(pl.Int32).alias("year"), before="now")
     rules = [
         (pl.col("now").is_null() | pl.col("before").is_null(), "missing_input"),
@@ -191,8 +202,8 @@ def log_age(inputs: Inputs) -> pl.DataFrame:
     return settle(inputs, values, (1 + age).cast(pl.Float64).log(), rules)
 
 
-def _in_force(inputs: Inputs, kinds: Sequence[str] | None) -> pl.DataFrame:
-    """policy rows with year: policies in force on 31 December of each year of the risk set."""
+def in_force(inputs: Inputs, kinds: Sequence[str] | None) -> pl.DataFrame:
+    """Policy rows with year: policies in force on 31 December of each year of the risk set."""
     policies = inputs.tables["policies"]
     if kinds is not None:
         policies = policies.filter(pl.col("kind").is_in(list(kinds)))
@@ -223,7 +234,7 @@ def industry_policy(inputs: Inputs, *, kinds: Sequence[str] | None = None) -> pl
 def _exposure(
     inputs: Inputs, kinds: Sequence[str] | None, target: str, places: tuple[str, ...]
 ) -> pl.DataFrame:
-    active = _in_force(inputs, kinds).filter(pl.col(target).is_not_null())
+    active = in_force(inputs, kinds).filter(pl.col(target).is_not_null())
     targets = active.select("year", pl.col(target).alias("place")).unique()
     named = (
         rows(inputs)
@@ -242,9 +253,10 @@ def _exposure(
     return settle(inputs, values, pl.col("hit").fill_null(0), rules)
 
 
-def region_index(inputs: Inputs, *, column: str) -> pl.DataFrame:
-    """An index of the unit's city, or of its province where the city has none, in year t."""
-    table = inputs.tables["region_years"].select("region", "year", pl.col(column).alias("v"))
+def region_index(inputs: Inputs, *, column: str, lag: int = 0) -> pl.DataFrame:
+    """An index of the unit's city, or of its province where the city has none, in year t - lag."""
+    later = (pl.col("year") + lag).cast(pl.Int32).alias("year")
+    table = inputs.tables["region_years"].select("region", later, pl.col(column).alias("v"))
     values = (
         rows(inputs)
         .select("org", "year")

@@ -135,6 +135,15 @@ class Inputs:
             self._memo[key] = build()
         return cast(T, self._memo[key])
 
+    def latest(self, group: str, key: object, build: Callable[[], T]) -> T:
+        """The result of `build`, kept until another key of the group is asked for."""
+        found = self._memo.get(("latest", group))
+        if found is None or found[0] != key:
+            self._memo[("latest", group)] = None
+            found = (key, build())
+            self._memo[("latest", group)] = found
+        return cast(T, found[1])
+
     def network(self, name: str) -> NetworkLike:
         """Layers and window of a network; a network without an entry counts as alliances."""
         return self.networks.get(name, NetworkFacts())

@@ -1,4 +1,4 @@
-"""Knowledge base: diversity of own and partners' patents, distance to partners, stock.
+"""Knowledge base: diversity of own and partners' patents, reach, stock.
 
 Class shares are whole numbers of SHARE_UNIT in sparse matrices (units x classes), so that pooling
 and leaving out joint patents are exact; only the last step, squares and products, is in floats.
@@ -6,140 +6,56 @@ and leaving out joint patents are exact; only the last step, squares and product
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from tertius.variables.frames import SHARE_UNIT, Rule, coverage, hall_blau, settle
+from tertius.variables.class_windows import (
+    Ints,
+    Reals,
+    class_window,
+    coarser,
+    entropies,
+    held_once,
+    integers,
+    pattern,
+    products,
+    tied,
+)
+from tertius.variables.combine import joined, passed_on
+from tertius.variables.frames import SHARE_UNIT, Rule, blau, coverage, hall_blau, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.records import (
-    class_numbers,
+    Level,
     coded,
+    families,
     family_classes,
-    holdings,
     organisation_codes,
-    partners,
     patent_counts,
     rows,
 )
 
-Reals = NDArray[np.float64]
-Ints = NDArray[np.int64]
+INDICES: Mapping[str, str] = MappingProxyType(
+    {
+        "unbiased": "Blau corrected for small numbers (Hall 2005)",
+        "blau": "1 - sum S^2",
+        "iqv": "Blau / (1 - 1/K), K classes among all patents until t",
+        "entropy": "-sum S ln S",
+        "unrelated": "entropy of the wide classes, in bits (Frenken, van Oort and Verburg 2007)",
+        "related": "entropy within the wide classes, in bits",
+    }
+)
+"""Diversity indices of class shares S."""
+WIDE = 3
+"""Characters of the wide classes within which variety is related."""
 
 
-@dataclass(frozen=True)
-class ClassWindow:
-    """Patents with a class in W(t, width), in whole numbers.
-
-    Families of one holder are summed; those of several stay apart.
-
-    Attributes:
-        solo: units x classes, summed class shares of the families held alone.
-        solo_n: per unit, number of these families.
-        solo_own: per unit, sum over them of the summed squared class shares.
-        holds: units x shared families, 0/1.
-        shares: shared families x classes, class shares.
-        own: per shared family, the summed squared class shares.
-    """
-
-    solo: sp.csr_array
-    solo_n: Ints
-    solo_own: Ints
-    holds: sp.csr_array
-    shares: sp.csr_array
-    own: Ints
-
-
-def _matrix(
-    cells: pl.DataFrame, row: str, column: str, shape: tuple[int, int], value: str | None = None
-) -> sp.csr_array:
-    """Sparse matrix of named cells (value None: 1 each), repeated ones summed exactly."""
-    values = np.ones(cells.height, dtype=np.int64) if value is None else _integers(cells, value)
-    at = (_integers(cells, row), _integers(cells, column))
-    matrix = sp.csr_array(sp.coo_array((values, at), shape=shape))
-    matrix.sort_indices()
-    return matrix
-
-
-def _pattern(matrix: sp.csr_array) -> sp.csr_array:
-    """1 where the matrix is not zero."""
-    cells = sp.csr_array(matrix)
-    cells.eliminate_zeros()
-    cells.data = np.ones_like(cells.data)
-    return cells
-
-
-def _products(a: sp.csr_array, b: sp.csr_array) -> Reals:
-    """Inner products of the rows of two matrices of shares, added up in order of the classes."""
-    left, right = (sp.csr_array(m).astype(np.float64) / SHARE_UNIT for m in (a, b))
-    both = sp.csr_array(left.multiply(right))
-    both.sort_indices()
-    return np.asarray(both @ np.ones(both.shape[1]))
-
-
-def _integers(frame: pl.DataFrame, column: str) -> Ints:
-    return frame[column].cast(pl.Int64).to_numpy()
-
-
-def class_window(inputs: Inputs, year: int, width: int) -> ClassWindow:
-    """The patents of W(year, width) by unit and IPC4 subclass."""
-    return inputs.once(("class_window", year, width), partial(_class_window, inputs, year, width))
-
-
-def _class_window(inputs: Inputs, year: int, width: int) -> ClassWindow:
-    n_units, n_classes = organisation_codes(inputs).height, class_numbers(inputs).height
-    inside = pl.col("year").is_between(year - width + 1, year)
-    held = holdings(inputs).filter(inside).join(_class_counts(inputs), on="unit")
-    alone = held.filter(pl.col("n_holders") == 1)
-    shared = held.filter(pl.col("n_holders") > 1)
-    spread = alone.select("unit", "org", "share").join(_class_codes(inputs), on="unit")
-    families = shared.select("unit", "share").unique().sort("unit").with_row_index("at")
-    cells = families.join(_class_codes(inputs), on="unit")
-    ties = shared.select("unit", "org").join(families.select("unit", "at"), on="unit")
-    wide, n = (n_units, n_classes), families.height
-    org = _integers(alone, "org")
-    return ClassWindow(
-        solo=_matrix(spread, "org", "cls", wide, "share"),
-        solo_n=np.bincount(org, minlength=n_units),
-        solo_own=_totals(org, _integers(alone, "share"), n_units),
-        holds=_matrix(ties, "org", "at", (n_units, n)),
-        shares=_matrix(cells, "at", "cls", (n, n_classes), "share"),
-        own=_integers(families, "share"),
-    )
-
-
-def _totals(index: Ints, value: Ints, size: int) -> Ints:
-    out = np.zeros(size, dtype=np.int64)
-    np.add.at(out, index, value)
-    return out
-
-
-def _class_codes(inputs: Inputs) -> pl.DataFrame:
-    return family_classes(inputs).select("unit", "cls")
-
-
-def _class_counts(inputs: Inputs) -> pl.DataFrame:
-    """unit, share: the share 1/k of each of its k classes, which is also the sum of its squares."""
-    share = (pl.lit(SHARE_UNIT, pl.Float64) / pl.col("n_classes")).round().cast(pl.Int64)
-    return inputs.once(
-        "class_counts",
-        lambda: family_classes(inputs).group_by("unit").agg(share.min().alias("share")),
-    )
-
-
-def _tied(inputs: Inputs, network: str, year: int) -> sp.csr_array:
-    """Units x units, 1 where two are partners in the year."""
-    ties = partners(inputs, network).filter(pl.col("year") == year)
-    n = organisation_codes(inputs).height
-    return _matrix(ties, "org", "partner", (n, n))
-
-
-def _by_year(inputs: Inputs, build: Callable[[int], dict[str, Reals | Ints]]) -> pl.DataFrame:
+def by_year(inputs: Inputs, build: Callable[[int], dict[str, Reals | Ints]]) -> pl.DataFrame:
     """org, year and the columns that `build` makes for all units of a year, one year at a time."""
     n = organisation_codes(inputs).height
     parts = []
@@ -150,166 +66,268 @@ def _by_year(inputs: Inputs, build: Callable[[int], dict[str, Reals | Ints]]) ->
     return pl.concat(parts, how="vertical_relaxed")
 
 
-def _window_rules(inputs: Inputs, width: int) -> list[Rule]:
+def window_rules(inputs: Inputs, width: int) -> list[Rule]:
     """A window of patents that begins before the first record is truncated."""
     return [(pl.col("year") < inputs.raw_years[0] + width - 1, "truncated")]
 
 
-def _few() -> list[Rule]:
+def few_rules() -> list[Rule]:
+    """No patent (n = 0): undefined_nopat; one: undefined_single."""
     return [(pl.col("n") == 0, "undefined_nopat"), (pl.col("n") == 1, "undefined_single")]
 
 
-def _hall() -> pl.Expr:
-    return hall_blau(pl.col("n"), pl.col("squares"), pl.col("own") / SHARE_UNIT)
+def classes_until(inputs: Inputs, level: Level, year: int) -> int:
+    """Number of classes among all patents of the records until a year."""
+
+    def build() -> list[int]:
+        born = families(inputs).select("unit", "year")
+        first = family_classes(inputs, level).join(born, on="unit").group_by("cls")
+        return first.agg(pl.col("year").min())["year"].sort().to_list()
+
+    return bisect_right(inputs.once(("class_births", level), build), year)
 
 
-def own_diversity(inputs: Inputs, *, window: int = 5) -> pl.DataFrame:
-    """Diversity of the IPC4 subclasses of the unit's patents in W(t, window); in [0, 1].
-
-    Blau index with the small-number correction of Hall (2005), fractional class shares. No patent
-    with a class: undefined_nopat; one: undefined_single; a window that begins before the first
-    record: truncated.
-    """
-
-    def build(year: int) -> dict[str, Reals | Ints]:
-        w = class_window(inputs, year, window)
-        vectors = w.solo + w.holds @ w.shares
-        counts = w.solo_n + np.asarray(w.holds.sum(axis=1))
-        return {
-            "n": counts,
-            "own": w.solo_own + w.holds @ w.own,
-            "squares": _products(vectors, vectors),
-        }
-
-    rules = [*_window_rules(inputs, window), *_few()]
-    return settle(inputs, _by_year(inputs, build), _hall(), rules)
-
-
-def _pools(inputs: Inputs, network: str, window: int) -> pl.DataFrame:
-    """org, year, partners, n, own, squares of the partners' pooled patents, dot and mine.
-
-    The pool holds every patent in W(t, window) of a partner of t once, without those co-owned with
-    the focal unit. dot and mine compare it with the unit's own patents without those co-owned with
-    a partner: inner product and squared length.
-    """
-    return inputs.once(
-        ("pools", network, window),
-        lambda: _by_year(inputs, partial(_pool_of_year, inputs, network, window)),
-    )
-
-
-def _pool_of_year(inputs: Inputs, network: str, window: int, year: int) -> dict[str, Reals | Ints]:
-    w, tied = class_window(inputs, year, window), _tied(inputs, network, year)
-    reached = _pattern(tied @ w.holds)
-    joint = sp.csr_array(reached.multiply(w.holds))
-    reached = _pattern(reached - joint)
-    pool = tied @ w.solo + reached @ w.shares
-    mine = w.solo + (w.holds - joint) @ w.shares
+def diversity_columns(
+    inputs: Inputs, vectors: sp.csr_array, level: Level, year: int
+) -> dict[str, Reals]:
+    """squares, entropy, wide_entropy of each row of whole-number class shares; k, all classes."""
+    wide = sp.csr_array(vectors @ coarser(inputs, level, WIDE))
     return {
-        "partners": np.asarray(tied.sum(axis=1)),
-        "n": tied @ w.solo_n + np.asarray(reached.sum(axis=1)),
-        "own": tied @ w.solo_own + reached @ w.own,
-        "squares": _products(pool, pool),
-        "dot": _products(pool, mine),
-        "mine": _products(mine, mine),
+        "squares": products(vectors, vectors),
+        "entropy": entropies(vectors),
+        "wide_entropy": entropies(wide),
+        "k": np.full(vectors.shape[0], float(max(classes_until(inputs, level, year), 2))),
     }
 
 
-def _pool_rules(inputs: Inputs, network: str, window: int) -> list[Rule]:
+def diversity_index(index: str) -> pl.Expr:
+    """A diversity index from the columns n, own and those of `diversity_columns`.
+
+    Raises:
+        ValueError: a name that is not in `INDICES`.
+    """
+    if index not in INDICES:
+        raise ValueError(f"index must be one of {', '.join(INDICES)}, not {index!r}")
+    plain = blau(pl.col("n"), pl.col("squares")).clip(0.0, 1.0)
+    bits = 1.0 / np.log(2.0)
+    found: dict[str, pl.Expr] = {
+        "unbiased": hall_blau(pl.col("n"), pl.col("squares"), pl.col("own") / SHARE_UNIT),
+        "blau": plain,
+        "iqv": (plain / (1.0 - 1.0 / pl.col("k"))).clip(0.0, 1.0),
+        "entropy": pl.col("entropy"),
+        "unrelated": pl.col("wide_entropy") * bits,
+        "related": ((pl.col("entropy") - pl.col("wide_entropy")) * bits).clip(0.0),
+    }
+    return found[index]
+
+
+def _own(inputs: Inputs, window: int, level: Level, counting: str) -> pl.DataFrame:
+    """org, year, n, own and the diversity columns of the unit's patents in W."""
+
+    def build(year: int) -> dict[str, Reals | Ints]:
+        w = class_window(inputs, year, window, level, counting)
+        vectors = w.vectors
+        return {
+            "n": w.counts,
+            "own": w.solo_own + w.holds @ w.own,
+            **diversity_columns(inputs, vectors, level, year),
+        }
+
+    return inputs.once(("own", window, level, counting), lambda: by_year(inputs, build))
+
+
+def own_diversity(
+    inputs: Inputs,
+    *,
+    window: int = 5,
+    level: Level = 4,
+    counting: str = "fractional",
+    index: str = "unbiased",
+) -> pl.DataFrame:
+    """Diversity of the IPC4 subclasses of the unit's patents in W(t, window); in [0, 1].
+
+    By default the Blau index with the small-number correction of Hall (2005), fractional class
+    shares. No patent with a class: undefined_nopat; one: undefined_single; a window that begins
+    before the first record: truncated.
+
+    Args:
+        inputs: the study's inputs.
+        window: years of the window.
+        level: see `records.Level`.
+        counting: fractional | whole (every class of a patent counts 1).
+        index: a name in `INDICES`; entropies are not bounded by 1.
+    """
+    rules = [*window_rules(inputs, window), *few_rules()]
+    values = _own(inputs, window, level, counting)
+    return settle(inputs, values, diversity_index(index), rules)
+
+
+def specialisation(inputs: Inputs, *, window: int = 5, level: Level = 4) -> pl.DataFrame:
+    """Concentration of the unit's patents in W on classes, sum_c S_c^2; in (0, 1].
+
+    Herfindahl index of fractional class shares. No patent with a class: undefined_nopat.
+    """
+    values = _own(inputs, window, level, "fractional")
+    rules = [*window_rules(inputs, window), (pl.col("n") == 0, "undefined_nopat")]
+    share = 1.0 - blau(pl.col("n"), pl.col("squares"))
+    return settle(inputs, values, share.clip(0.0, 1.0), rules)
+
+
+def pools(
+    inputs: Inputs,
+    network: str,
+    window: int = 5,
+    level: Level = 4,
+    counting: str = "fractional",
+    joint: str = "exclude",
+) -> pl.DataFrame:
+    """org, year, partners, n, own and diversity columns of the partners' pooled patents, and more.
+
+    The pool holds every patent in W(t, window) of a partner of t once, without those co-owned with
+    the focal unit (joint = exclude; keep = with them). dot and mine compare it with the unit's own
+    patents (without those co-owned with a partner): inner product and squared length. reach and
+    unique count the classes of the partners that the unit does not hold: all, and those that one
+    partner alone holds; reach_two those of organisations at one or two steps.
+
+    Raises:
+        ValueError: `joint` is neither exclude nor keep.
+    """
+    if joint not in ("exclude", "keep"):
+        raise ValueError(f"joint must be exclude or keep, not {joint!r}")
+    key = (network, window, level, counting, joint)
+    return inputs.once(
+        ("pools", *key), lambda: by_year(inputs, partial(_pool_of_year, inputs, *key))
+    )
+
+
+def _pool_of_year(
+    inputs: Inputs,
+    network: str,
+    window: int,
+    level: Level,
+    counting: str,
+    joint: str,
+    year: int,
+) -> dict[str, Reals | Ints]:
+    w = class_window(inputs, year, window, level, counting)
+    ties = tied(inputs, network, year)
+    reached, held = pattern(ties @ w.holds), w.holds
+    if joint == "exclude":
+        common = sp.csr_array(reached.multiply(held))
+        reached, held = pattern(reached - common), sp.csr_array(held - common)
+    pool = sp.csr_array(ties @ w.solo + reached @ w.shares)
+    mine = sp.csr_array(w.solo + held @ w.shares)
+    return {
+        "partners": np.asarray(ties.sum(axis=1)),
+        "n": ties @ w.solo_n + np.asarray(reached @ w.n),
+        "own": ties @ w.solo_own + reached @ w.own,
+        **diversity_columns(inputs, pool, level, year),
+        "dot": products(pool, mine),
+        "mine": products(mine, mine),
+        **_reached(ties, pattern(w.vectors)),
+    }
+
+
+def _reached(ties: sp.csr_array, holds: sp.csr_array) -> dict[str, Ints]:
+    """Classes of the partners that the unit does not hold, and how many hold them."""
+    holders = sp.csr_array(ties @ holds)
+    foreign = sp.csr_array(holders - holders.multiply(holds))
+    foreign.eliminate_zeros()
+    once = held_once(foreign)
+    two = pattern(holders + ties @ pattern(holders))
+    beyond = sp.csr_array(two - two.multiply(holds))
+    beyond.eliminate_zeros()
+    return {
+        "reach": np.diff(foreign.indptr).astype(np.int64),
+        "unique": np.asarray(once.sum(axis=1)).astype(np.int64),
+        "reach_two": np.diff(beyond.indptr).astype(np.int64),
+        "held": np.diff(sp.csr_array(holds).indptr).astype(np.int64),
+    }
+
+
+def pool_rules(inputs: Inputs, network: str, window: int) -> list[Rule]:
+    """Rules of what is measured on partners' patents: years, window, isolates."""
     return [
         *coverage(inputs, network),
-        *_window_rules(inputs, window),
+        *window_rules(inputs, window),
         (pl.col("partners") == 0, "undefined_isolate"),
     ]
 
 
-def portfolio_diversity(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFrame:
+def portfolio_diversity(
+    inputs: Inputs,
+    *,
+    network: str,
+    window: int = 5,
+    level: Level = 4,
+    counting: str = "fractional",
+    index: str = "unbiased",
+    joint: str = "exclude",
+) -> pl.DataFrame:
     """Diversity of the IPC4 subclasses of the partners' pooled patents; in [0, 1].
 
     Patents in W(t, window) of the partners of t, each once, without those co-owned with the focal
-    unit; Blau index with the correction of Hall (2005) for N patents with fractional class shares:
-    1 - (N^2 sum_c S_c^2 - sum_p sum_c s_pc^2) / (N (N - 1)). No partner: undefined_isolate; no
-    patent: undefined_nopat; one patent: undefined_single.
+    unit; by default the Blau index with the correction of Hall (2005) for N patents with fractional
+    class shares: 1 - (N^2 sum_c S_c^2 - sum_p sum_c s_pc^2) / (N (N - 1)). No partner:
+    undefined_isolate; no patent: undefined_nopat; one patent: undefined_single.
+
+    Args:
+        inputs: the study's inputs.
+        network: the network.
+        window: years of the window.
+        level: see `records.Level`.
+        counting: fractional | whole.
+        index: a name in `INDICES`; entropies are not bounded by 1.
+        joint: exclude | keep the patents co-owned with the focal unit.
     """
-    rules = [*_pool_rules(inputs, network, window), *_few()]
-    return settle(inputs, _pools(inputs, network, window), _hall(), rules)
+    rules = [*pool_rules(inputs, network, window), *few_rules()]
+    values = pools(inputs, network, window, level, counting, joint)
+    return settle(inputs, values, diversity_index(index), rules)
 
 
-def pooled_distance(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFrame:
+def pooled_distance(
+    inputs: Inputs, *, network: str, window: int = 5, level: Level = 4, joint: str = "exclude"
+) -> pl.DataFrame:
     """1 - cosine between the unit's class vector and that of the partners' pool; in [0, 1].
 
     Patents co-owned with a partner are in neither. Jaffe (1986) proximity. No partner:
     undefined_isolate; no patents on one side: undefined_nopat.
     """
     length = (pl.col("mine") * pl.col("squares")).sqrt()
-    rules = [*_pool_rules(inputs, network, window), (length == 0.0, "undefined_nopat")]
-    values = _pools(inputs, network, window)
+    rules = [*pool_rules(inputs, network, window), (length == 0.0, "undefined_nopat")]
+    values = pools(inputs, network, window, level, joint=joint)
     return settle(inputs, values, (1.0 - pl.col("dot") / length).clip(0.0, 1.0), rules)
 
 
-def dyad_distances(inputs: Inputs, network: str, window: int, year: int) -> pl.DataFrame:
-    """a, b, distance: 1 - cosine of the class vectors of each tied pair, joint patents in neither.
+def reached_classes(
+    inputs: Inputs, *, network: str, window: int = 5, level: Level = 4, kind: str = "reach"
+) -> pl.DataFrame:
+    """Classes of the partners' patents in W that the unit's own patents in W do not have; >= 0.
 
-    Pairs of which one side has no patents left are not in the frame.
+    0 for isolates. Our proxy; it grows with the number of partners by construction.
+
+    Args:
+        inputs: the study's inputs.
+        network: the network.
+        window: years of the window.
+        level: see `records.Level`.
+        kind: reach (direct partners) | reach_two (one or two steps) | unique (one partner alone).
     """
-    ties = partners(inputs, network).filter(pl.col("year") == year)
-    pairs = ties.filter(pl.col("org") < pl.col("partner")).sort("org", "partner")
-    a, b = _integers(pairs, "org"), _integers(pairs, "partner")
-    w = class_window(inputs, year, window)
-    vectors = sp.csr_array(w.solo + w.holds @ w.shares)
-    joint = sp.csr_array(w.holds[a].multiply(w.holds[b])) @ w.shares
-    left, right = vectors[a] - joint, vectors[b] - joint
-    lengths = _products(left, left) * _products(right, right)
-    known = lengths > 0.0
-    cosine = _products(left, right)[known] / np.sqrt(lengths[known])
-    distance = np.clip(1.0 - cosine, 0.0, 1.0)
-    return pl.DataFrame({"a": a[known], "b": b[known], "distance": distance})
+    values = pools(inputs, network, window, level)
+    rules = [*coverage(inputs, network), *window_rules(inputs, window)]
+    return settle(inputs, values, pl.col(kind).fill_null(0), rules)
 
 
-def _heterogeneity(inputs: Inputs, network: str, window: int) -> pl.DataFrame:
-    """org, year, partners, total (sum of distances), n (partners with patents)."""
-    return inputs.once(
-        ("heterogeneity", network, window),
-        lambda: _by_year(inputs, partial(_heterogeneity_of_year, inputs, network, window)),
-    )
+def unique_share(
+    inputs: Inputs, *, network: str, window: int = 5, level: Level = 4
+) -> pl.DataFrame:
+    """Share of the classes within reach that only one partner holds; in [0, 1]. Our proxy.
 
-
-def _heterogeneity_of_year(
-    inputs: Inputs, network: str, window: int, year: int
-) -> dict[str, Reals | Ints]:
-    pairs = dyad_distances(inputs, network, window, year)
-    ends = pl.concat(
-        [
-            pairs.select(org="a", partner="b", distance="distance"),
-            pairs.select(org="b", partner="a", distance="distance"),
-        ]
-    ).sort("org", "partner")
-    n = organisation_codes(inputs).height
-    org = _integers(ends, "org")
-    return {
-        "partners": np.asarray(_tied(inputs, network, year).sum(axis=1)),
-        "total": np.bincount(org, weights=ends["distance"].to_numpy(), minlength=n),
-        "n": np.bincount(org, minlength=n),
-    }
-
-
-def heterogeneity(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFrame:
-    """Mean over partners of 1 - cosine between the class vectors; in [0, 1].
-
-    IPC4 subclasses of the patents in W(t, window); the joint patents of a pair are in neither of
-    its vectors; partners without patents are left out (`heterogeneity_coverage` counts the others).
-    Jaffe (1986), Sampson (2007). No partner: undefined_isolate; no pair with patents on both sides:
-    undefined_nopat.
+    No partner: undefined_isolate; no class within reach: undefined_nopat.
     """
-    rules = [*_pool_rules(inputs, network, window), (pl.col("n") == 0, "undefined_nopat")]
-    values = _heterogeneity(inputs, network, window)
-    return settle(inputs, values, pl.col("total") / pl.col("n"), rules)
-
-
-def heterogeneity_coverage(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFrame:
-    """Number of partners that the mean distance is taken over; 0 for isolates."""
-    rules = [*coverage(inputs, network), *_window_rules(inputs, window)]
-    return settle(inputs, _heterogeneity(inputs, network, window), pl.col("n"), rules)
+    values = pools(inputs, network, window, level)
+    rules = [*pool_rules(inputs, network, window), (pl.col("reach") == 0, "undefined_nopat")]
+    return settle(inputs, values, pl.col("unique") / pl.col("reach"), rules)
 
 
 def stock(inputs: Inputs, *, depreciation: float = 0.15, build_up: int = 10) -> pl.DataFrame:
@@ -326,11 +344,11 @@ def stock(inputs: Inputs, *, depreciation: float = 0.15, build_up: int = 10) -> 
     first, last = inputs.raw_years
     counts = patent_counts(inputs).filter(pl.col("year").is_between(first, last))
     yearly = np.zeros((last - first + 1, organisation_codes(inputs).height))
-    yearly[_integers(counts, "year") - first, _integers(counts, "org")] = counts["n"].to_numpy()
+    yearly[integers(counts, "year") - first, integers(counts, "org")] = counts["n"].to_numpy()
     for step in range(1, yearly.shape[0]):
         yearly[step] += (1.0 - depreciation) * yearly[step - 1]
     wanted = rows(inputs).filter(pl.col("year").is_between(first, last)).select("org", "year")
-    found = yearly[_integers(wanted, "year") - first, _integers(wanted, "org")]
+    found = yearly[integers(wanted, "year") - first, integers(wanted, "org")]
     values = wanted.with_columns(pl.Series("stock", found)).join(
         _births(inputs), on="org", how="left"
     )
@@ -348,3 +366,39 @@ def _births(inputs: Inputs) -> pl.DataFrame:
         return pl.DataFrame(schema={"org": pl.UInt32, "birth_year": pl.Int32})
     births = inputs.tables["organisations"].select("org_id", "birth_year")
     return coded(inputs, births.filter(pl.col("birth_year").is_not_null()))
+
+
+def pre_sample_mean(inputs: Inputs, *, years: int = 5, log: bool = True) -> pl.DataFrame:
+    """ln(1 + mean patents a year) over the first `years` years of the records; >= 0.
+
+    One value a unit, for count models without unit effects (Blundell, Griffith and Van Reenen
+    1999). Years that lie in these first years or before: truncated; a unit born in them or later:
+    its mean is over no full record, and it is missing_input.
+
+    Args:
+        inputs: the study's inputs.
+        years: length of the pre-sample period.
+        log: ln(1 + mean) | the mean.
+    """
+    first = inputs.raw_years[0]
+    early = patent_counts(inputs).filter(pl.col("year").is_between(first, first + years - 1))
+    sums = early.group_by("org").agg(pl.col("n").cast(pl.Int64).sum())
+    values = rows(inputs).select("org", "year").join(sums, on="org", how="left")
+    values = values.join(_births(inputs), on="org", how="left")
+    late = (pl.col("birth_year") > first).fill_null(False)
+    rules = [(pl.col("year") < first + years, "truncated"), (late, "missing_input")]
+    mean = pl.col("n").fill_null(0) / float(years)
+    return settle(inputs, values, mean.log1p() if log else mean, rules)
+
+
+def stock_growth(inputs: Inputs, *, depreciation: float = 0.15, build_up: int = 10) -> pl.DataFrame:
+    """Change of the knowledge stock, K_t - K_{t-1}; statuses of the stock of t.
+
+    Equal to patents_t - depreciation K_{t-1}.
+    """
+    now = stock(inputs, depreciation=depreciation, build_up=build_up)
+    counts = patent_counts(inputs)
+    values = joined(inputs, k=now).join(counts, on=["org", "year"], how="left")
+    made = pl.col("n").fill_null(0)
+    before = (pl.col("k") - made) / (1.0 - depreciation)
+    return settle(inputs, values, pl.col("k") - before, passed_on("k"))

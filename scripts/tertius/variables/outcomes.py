@@ -26,9 +26,22 @@ def outcome_rules(inputs: Inputs) -> list[Rule]:
     return [((pl.col("year") < first) | (pl.col("year") > last), "truncated")]
 
 
-def patents(inputs: Inputs) -> pl.DataFrame:
-    """Patent families of the priority year, whole counts; 0 for a living unit without any."""
-    return settle(inputs, patent_counts(inputs), pl.col("n").fill_null(0), outcome_rules(inputs))
+def patents(inputs: Inputs, *, counting: str = "whole") -> pl.DataFrame:
+    """Patent families of the priority year; 0 for a living unit without any.
+
+    Args:
+        inputs: the study's inputs.
+        counting: whole | fractional (a family of k holders counts 1/k for each, so that the counts
+            of all units add up to the families).
+    """
+    if counting not in ("whole", "fractional"):
+        raise ValueError(f"counting must be whole or fractional, not {counting!r}")
+    if counting == "whole":
+        counts = patent_counts(inputs)
+        return settle(inputs, counts, pl.col("n").fill_null(0), outcome_rules(inputs))
+    shares = holdings(inputs).with_columns(v=1.0 / pl.col("n_holders").cast(pl.Float64))
+    sums = ordered_sum(shares, ["org", "year"], ["unit"], ["v"])
+    return settle(inputs, sums, pl.col("v").fill_null(0.0), outcome_rules(inputs))
 
 
 def patents_outside_ties(inputs: Inputs, *, network: str) -> pl.DataFrame:
@@ -119,26 +132,39 @@ def cited(
     return settle(inputs, values, pl.col("n").fill_null(0), rules)
 
 
-def top_weights(cells: pl.DataFrame, key: list[str], share: float) -> pl.DataFrame:
+def top_weights(
+    cells: pl.DataFrame, key: list[str], share: float, ties: str = "fractional"
+) -> pl.DataFrame:
     """Weight among the top `share` of a cell for each number of citations there.
 
-    Patents tied at the threshold share what is left, so that the weights of a cell sum to `share`
-    times its size: w = min(1, max(0, (share N - number above) / number tied)); 0 without citations.
-    Waltman and Schreiber (2013).
+    By default patents tied at the threshold share what is left, so that the weights of a cell sum
+    to `share` times its size: w = min(1, max(0, (share N - number above) / number tied)); 0 without
+    citations. Waltman and Schreiber (2013).
 
     Args:
         cells: one row a patent and cell: key, cites.
         key: columns that name a cell.
         share: 0.05 = top five per cent.
+        ties: fractional | strict (patents tied at the threshold count 0) | inclusive (1).
 
     Returns:
         key, cites, weight in [0, 1], size of the cell.
+
+    Raises:
+        ValueError: another tie rule.
     """
+    if ties not in ("fractional", "strict", "inclusive"):
+        raise ValueError(f"ties must be fractional, strict or inclusive, not {ties!r}")
     tied = cells.group_by(*key, "cites").agg(pl.len().cast(pl.Int64).alias("tied"))
     ordered = tied.sort(*key, "cites", descending=[*(False for _ in key), True])
     above = pl.col("tied").cum_sum().over(key) - pl.col("tied")
     size = pl.col("tied").sum().over(key)
     weight = ((share * size - above) / pl.col("tied")).clip(0.0, 1.0)
+    # A share that is whole but for the rounding of floats counts as whole.
+    if ties == "strict":
+        weight = (weight > 1.0 - 1e-12).cast(pl.Float64)
+    elif ties == "inclusive":
+        weight = (weight > 1e-12).cast(pl.Float64)
     return ordered.select(
         *key,
         "cites",
@@ -154,7 +180,12 @@ def _cells(inputs: Inputs, years: int, level: int) -> pl.DataFrame:
 
 
 def breakthrough_weights(
-    inputs: Inputs, *, share: float = 0.05, years: int = 5, min_cell: int = 20
+    inputs: Inputs,
+    *,
+    share: float = 0.05,
+    years: int = 5,
+    min_cell: int = 20,
+    ties: str = "fractional",
 ) -> pl.DataFrame:
     """unit, weight: how far each family is among the top `share` by citations; null = no cell.
 
@@ -165,8 +196,8 @@ def breakthrough_weights(
     key = ["office", "cls", "year"]
     fine = _cells(inputs, years, 4)
     coarse = _cells(inputs, years, 3)
-    small = top_weights(fine, key, share).filter(pl.col("size") >= min_cell)
-    large = top_weights(coarse, key, share).filter(pl.col("size") >= min_cell)
+    small = top_weights(fine, key, share, ties).filter(pl.col("size") >= min_cell)
+    large = top_weights(coarse, key, share, ties).filter(pl.col("size") >= min_cell)
     parents = _parents(inputs).rename({"parent": "wide"})
     weighed = (
         fine.join(small.drop("size"), on=[*key, "cites"], how="left")
@@ -199,6 +230,7 @@ def breakthroughs(
     years: int = 5,
     min_cell: int = 20,
     publication_lag: int = 2,
+    ties: str = "fractional",
 ) -> pl.DataFrame:
     """Patents of the year among the top `share` by citations, tied ones in fractions; >= 0.
 
@@ -206,7 +238,7 @@ def breakthroughs(
     and a unit-year with a patent that has no cell large enough. Ahuja and Lampert (2001), Singh and
     Fleming (2010); ties after Waltman and Schreiber (2013).
     """
-    weights = breakthrough_weights(inputs, share=share, years=years, min_cell=min_cell)
+    weights = breakthrough_weights(inputs, share=share, years=years, min_cell=min_cell, ties=ties)
     windows = citation_windows(inputs, years).select("unit", "complete")
     held = (
         holdings(inputs)

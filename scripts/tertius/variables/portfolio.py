@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tertius.variables.category import category_columns, count_index
 from tertius.variables.frames import Rule, blau, coverage, settle
 from tertius.variables.inputs import CO_PATENT_LAYERS, Inputs
 from tertius.variables.records import active_records, organisations, partners, rows
@@ -56,24 +57,28 @@ def _categories(inputs: Inputs, by: str) -> pl.DataFrame:
     return table.filter(pl.col("category").is_not_null())
 
 
+def _category_counts(inputs: Inputs, network: str, by: str, of: str = "partners") -> pl.DataFrame:
+    """org, year, category, count: partners (or their records) of each known category."""
+    if of not in ("partners", "records"):
+        raise ValueError(f"of must be partners or records, not {of!r}")
+    named = _categories(inputs, by).rename({"org": "partner"})
+    one = pl.len() if of == "partners" else pl.col("n_records").sum()
+    counted = partners(inputs, network).join(named, on="partner")
+    return counted.group_by("org", "year", "category").agg(one.cast(pl.Int64).alias("count"))
+
+
 def _category_squares(inputs: Inputs, network: str, by: str) -> pl.DataFrame:
     """org, year, n_<by>, squares_<by>: partners whose category is known, squared counts."""
-    named = _categories(inputs, by).rename({"org": "partner"})
-    return (
-        partners(inputs, network)
-        .join(named, on="partner")
-        .group_by("org", "year", "category")
-        .agg(pl.len().cast(pl.Int64).alias("count"))
-        .group_by("org", "year")
-        .agg(
-            pl.col("count").sum().alias(f"n_{by}"),
-            (pl.col("count") ** 2).sum().alias(f"squares_{by}"),
-        )
+    columns = category_columns(_category_counts(inputs, network, by))
+    return columns.select(
+        "org", "year", pl.col("n").alias(f"n_{by}"), pl.col("squares").alias(f"squares_{by}")
     )
 
 
-def partner_diversity(inputs: Inputs, *, network: str, by: str) -> pl.DataFrame:
-    """Blau index of the partners over one attribute; in [0, 1).
+def partner_diversity(
+    inputs: Inputs, *, network: str, by: str, index: str = "blau", of: str = "partners"
+) -> pl.DataFrame:
+    """Diversity of the partners over one attribute; in [0, 1) for Blau.
 
     Partners whose attribute is not known are left out; partners that have no industry by their kind
     form one category. No partner: undefined_isolate; one: undefined_single (0 by construction);
@@ -83,19 +88,28 @@ def partner_diversity(inputs: Inputs, *, network: str, by: str) -> pl.DataFrame:
         inputs: the study's inputs.
         network: the network.
         by: type | ind4 | country.
+        index: a name in `category.COUNT_INDICES`; iqv divides by 1 - 1/K, K the categories among
+            the living organisations of the year.
+        of: partners | records (a partner counts as often as it has alliances with the unit).
     """
-    values = _partner_counts(inputs, network).join(
-        _category_squares(inputs, network, by), on=["org", "year"], how="left"
+    columns = category_columns(_category_counts(inputs, network, by, of)).rename({"n": "known"})
+    values = (
+        _partner_counts(inputs, network)
+        .rename({"n": "partners"})
+        .join(columns, on=["org", "year"], how="left")
+        .join(_number_of_categories(inputs, by), on="year", how="left")
+        .with_columns(pl.col("known").alias("n"))
     )
-    known = pl.col(f"n_{by}").fill_null(0)
+    known = pl.col("known").fill_null(0)
+    k = pl.max_horizontal(pl.col(f"k_{by}").cast(pl.Float64), pl.lit(2.0))
     rules = [
         *coverage(inputs, network),
-        _without_partner(),
-        (pl.col("n") == 1, "undefined_single"),
+        _without_partner("partners"),
+        (pl.col("partners") == 1, "undefined_single"),
         (known == 0, "missing_input"),
         (known == 1, "undefined_single"),
     ]
-    return settle(inputs, values, blau(pl.col(f"n_{by}"), pl.col(f"squares_{by}")), rules)
+    return settle(inputs, values, count_index(index, k), rules)
 
 
 def composite_diversity(inputs: Inputs, *, network: str, by: Sequence[str]) -> pl.DataFrame:
@@ -197,13 +211,17 @@ def _step(inputs: Inputs, network: str) -> int:
     return (facts.window or 1) if set(facts.layers) & set(CO_PATENT_LAYERS) else 1
 
 
-def structural_reconfiguration(inputs: Inputs, *, network: str) -> pl.DataFrame:
-    """1 - Jaccard similarity of the partner sets of t-1 and t; in [0, 1].
+def change_counts(inputs: Inputs, network: str, step: int | None = None) -> pl.DataFrame:
+    """org, year, after, before, kept: partners of t, of t-step, and of both; sorted by key.
 
-    Co-patent windows are compared with the window before them that shares no year. Both sets empty:
-    undefined_isolate.
+    step: by default one year, or the width of the windows of a co-patent network (`_step`).
     """
-    step = _step(inputs, network)
+    back = _step(inputs, network) if step is None else step
+    key = ("change_counts", network, back)
+    return inputs.once(key, lambda: _change_counts(inputs, network, back))
+
+
+def _change_counts(inputs: Inputs, network: str, step: int) -> pl.DataFrame:
     now = partners(inputs, network).select("org", "year", "partner")
     then = now.with_columns((pl.col("year") + step).cast(pl.Int32).alias("year"))
     key = ["org", "year"]
@@ -212,15 +230,46 @@ def structural_reconfiguration(inputs: Inputs, *, network: str) -> pl.DataFrame:
         frame.group_by(key).agg(pl.len().cast(pl.Int64).alias(name))
         for frame, name in ((now, "after"), (then, "before"))
     ]
-    values = (
+    return (
         sizes[0]
         .join(sizes[1], on=key, how="full", coalesce=True)
         .join(kept.agg(pl.len().cast(pl.Int64).alias("kept")), on=key, how="left")
         .with_columns(pl.col("after", "before", "kept").fill_null(0))
-        .with_columns(n=pl.col("after") + pl.col("before") - pl.col("kept"))
+        .sort(key)
     )
-    rules = [*coverage(inputs, network, back=step), _without_partner()]
-    return settle(inputs, values, 1.0 - pl.col("kept") / pl.col("n"), rules)
+
+
+def structural_reconfiguration(
+    inputs: Inputs, *, network: str, index: str = "jaccard"
+) -> pl.DataFrame:
+    """Change of the partner set from t-1 to t.
+
+    Co-patent windows are compared with the window before them that shares no year: overlapping ones
+    look stable by construction. Both sets (entry: the later, exit: the earlier) empty:
+    undefined_isolate.
+
+    Args:
+        inputs: the study's inputs.
+        network: the network.
+        index: jaccard (1 - Jaccard similarity, in [0, 1]) | entry (new / partners of t) | exit
+            (lost / partners of t-1) | churn (new + lost over mean size, in [0, 2]).
+    """
+    after, before, kept = (pl.col(c).cast(pl.Float64) for c in ("after", "before", "kept"))
+    union = after + before - kept
+    values = {
+        "jaccard": (1.0 - kept / union, union),
+        "entry": ((after - kept) / after, after),
+        "exit": ((before - kept) / before, before),
+        "churn": ((after + before - 2.0 * kept) / ((after + before) / 2.0), union),
+    }
+    if index not in values:
+        raise ValueError(f"index must be one of {', '.join(values)}, not {index!r}")
+    value, base = values[index]
+    rules = [
+        *coverage(inputs, network, back=_step(inputs, network)),
+        (base.fill_null(0.0) == 0.0, "undefined_isolate"),
+    ]
+    return settle(inputs, change_counts(inputs, network), value, rules)
 
 
 def functional_reconfiguration(inputs: Inputs, *, network: str) -> pl.DataFrame:

@@ -10,6 +10,8 @@ import polars as pl
 
 from tertius.variables.inputs import Inputs
 
+Level = int | str
+"""Level of a class: 3 = H04, 4 = H04L, "group" = main group H04L9, "full" = the whole symbol."""
 PUBLICATION_MONTHS = 18
 """Months from priority to publication where the publication date is not known."""
 
@@ -112,6 +114,22 @@ def _families(inputs: Inputs) -> pl.DataFrame:
     )
 
 
+def family_days(inputs: Inputs) -> pl.DataFrame:
+    """unit, year, day: earliest priority (or application) date of the family's first year.
+
+    31 December of the year where no date is known.
+    """
+    return inputs.once("family_days", lambda: _family_days(inputs))
+
+
+def _family_days(inputs: Inputs) -> pl.DataFrame:
+    dated = inputs.tables["patents"].select(
+        "pid", day=pl.coalesce("prio_date", "app_date", pl.date(pl.col("year"), 12, 31))
+    )
+    members = publications(inputs).filter("first").join(dated, on="pid")
+    return members.group_by("unit").agg(pl.col("year").min(), pl.col("day").min()).sort("unit")
+
+
 def holdings(inputs: Inputs) -> pl.DataFrame:
     """unit, org, year, n_holders: who holds each family, sorted; whole counts."""
     return inputs.once("holdings", lambda: _holdings(inputs))
@@ -136,37 +154,52 @@ def scheme(inputs: Inputs) -> str:
     return "IPC" if "IPC" in schemes or not schemes else "CPC"
 
 
-def class_numbers(inputs: Inputs, level: int = 4) -> pl.DataFrame:
+def class_numbers(inputs: Inputs, level: Level = 4) -> pl.DataFrame:
     """symbol, cls: the classes of one level, numbered in the order of their symbols.
 
     Args:
         inputs: the study's inputs.
-        level: characters of the symbol: 4 = subclass (H04L), 3 = class (H04).
+        level: see `Level`.
     """
     return inputs.once(("class_numbers", level), lambda: _class_numbers(inputs, level))
 
 
-def _class_numbers(inputs: Inputs, level: int) -> pl.DataFrame:
+def _class_numbers(inputs: Inputs, level: Level) -> pl.DataFrame:
     distinct = _symbols(inputs, level)["symbol"].unique().sort().to_frame()
     return distinct.with_row_index("cls").select("symbol", "cls")
 
 
-def _symbols(inputs: Inputs, level: int) -> pl.DataFrame:
+def _symbols(inputs: Inputs, level: Level) -> pl.DataFrame:
     codes = inputs.tables["patent_classes"].filter(pl.col("scheme") == scheme(inputs))
-    return codes.select("pid", pl.col("code").str.slice(0, level).alias("symbol"))
+    return codes.select("pid", symbol_at(level).alias("symbol"))
 
 
-def family_classes(inputs: Inputs, level: int = 4) -> pl.DataFrame:
+def symbol_at(level: Level) -> pl.Expr:
+    """The symbol of a class in `code`, cut to a level.
+
+    Raises:
+        ValueError: an unknown level.
+    """
+    if isinstance(level, int):
+        return pl.col("code").str.slice(0, level)
+    if level == "group":
+        return pl.col("code").str.split("/").list.first()
+    if level == "full":
+        return pl.col("code")
+    raise ValueError(f"level must be a number of characters, group or full, not {level!r}")
+
+
+def family_classes(inputs: Inputs, level: Level = 4) -> pl.DataFrame:
     """unit, cls, n_classes: the distinct classes of each family, sorted.
 
     Args:
         inputs: the study's inputs.
-        level: characters of the symbol: 4 = subclass (H04L), 3 = class (H04).
+        level: see `Level`.
     """
     return inputs.once(("family_classes", level), lambda: _family_classes(inputs, level))
 
 
-def _family_classes(inputs: Inputs, level: int) -> pl.DataFrame:
+def _family_classes(inputs: Inputs, level: Level) -> pl.DataFrame:
     first = publications(inputs).filter("first").select("pid", "unit")
     return (
         _symbols(inputs, level)

@@ -45,7 +45,7 @@ def _tie_pairs(inputs: Inputs, network: str) -> pl.DataFrame:
     return pl.concat([numbered.select(order), back.select(order)]).sort(order)
 
 
-def _ages(inputs: Inputs, network: str) -> pl.DataFrame:
+def tie_ages(inputs: Inputs, network: str) -> pl.DataFrame:
     """year, org, partner, first: the year in which the tie was first seen."""
     dated = partners(inputs, network).select("year", "org", "partner")
     return dated.with_columns(first=pl.col("year").min().over("org", "partner"))
@@ -58,7 +58,7 @@ def duration(inputs: Inputs, *, network: str) -> pl.DataFrame:
     first year that is known are older than they look (`censored_share`). Capaldo (2007).
     """
     age = (pl.col("year") - pl.col("first") + 1).cast(pl.Int64)
-    sums = _ages(inputs, network).group_by(KEY).agg(pl.len().alias("n"), age.sum().alias("sum"))
+    sums = tie_ages(inputs, network).group_by(KEY).agg(pl.len().alias("n"), age.sum().alias("sum"))
     rules = [*coverage(inputs, network), NO_PARTNER]
     return settle(inputs, sums, pl.col("sum") / pl.col("n"), rules)
 
@@ -69,13 +69,19 @@ def censored_share(inputs: Inputs, *, network: str) -> pl.DataFrame:
     In [0, 1]; undefined for isolates.
     """
     censored = (pl.col("first") == inputs.covered_years[0]).cast(pl.Int64)
-    sums = _ages(inputs, network).group_by(KEY).agg(pl.len().alias("n"), censored.sum().alias("c"))
+    sums = (
+        tie_ages(inputs, network).group_by(KEY).agg(pl.len().alias("n"), censored.sum().alias("c"))
+    )
     rules = [*coverage(inputs, network), NO_PARTNER]
     return settle(inputs, sums, pl.col("c") / pl.col("n"), rules)
 
 
-def _repeats(inputs: Inputs, network: str) -> pl.DataFrame:
-    """org, year, n, repeated: partners, and those tied before their oldest record of the year."""
+def repeated_ties(inputs: Inputs, network: str) -> pl.DataFrame:
+    """year, org, partner, prior: whether the pair was tied before its oldest active record."""
+    return inputs.once(("repeated_ties", network), lambda: _repeated_ties(inputs, network))
+
+
+def _repeated_ties(inputs: Inputs, network: str) -> pl.DataFrame:
     pairs = tie_pairs(inputs, network)
     begun = pairs.group_by("org", "partner", "record").agg(pl.col("year").min().alias("begun"))
     oldest = (
@@ -83,9 +89,16 @@ def _repeats(inputs: Inputs, network: str) -> pl.DataFrame:
         .group_by("year", "org", "partner")
         .agg(pl.col("begun").min())
     )
-    dated = oldest.join(_ages(inputs, network), on=["year", "org", "partner"])
-    again = (pl.col("first") < pl.col("begun")).cast(pl.Int64)
-    return dated.group_by(KEY).agg(pl.len().alias("n"), again.sum().alias("repeated"))
+    dated = tie_ages(inputs, network).join(oldest, on=["year", "org", "partner"], how="left")
+    prior = (pl.col("first") < pl.col("begun")).fill_null(False)
+    return dated.select("year", "org", "partner", prior=prior)
+
+
+def _repeats(inputs: Inputs, network: str) -> pl.DataFrame:
+    """org, year, n, repeated: partners, and those tied before their oldest record of the year."""
+    again = pl.col("prior").cast(pl.Int64)
+    ties = repeated_ties(inputs, network)
+    return ties.group_by(KEY).agg(pl.len().alias("n"), again.sum().alias("repeated"))
 
 
 def repeat_share(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame:
@@ -259,7 +272,7 @@ def strength_alpha(inputs: Inputs, *, network: str, preset: str = "commitment") 
 def _strength_parts(inputs: Inputs, network: str, preset: str) -> pl.DataFrame:
     """org, year, n, in_frame, frequency, duration, form: null where a part is not known."""
     age = (pl.col("year") - pl.col("first") + 1).cast(pl.Int64)
-    ages = _ages(inputs, network).group_by(KEY).agg((age.sum() / pl.len()).alias("duration"))
+    ages = tie_ages(inputs, network).group_by(KEY).agg((age.sum() / pl.len()).alias("duration"))
     counts = (
         partners(inputs, network)
         .group_by(KEY)
@@ -333,7 +346,7 @@ def relational_governance(inputs: Inputs, *, network: str, years: int = 5) -> pl
     Statuses of `repeat_share`. After Gulati (1995).
     """
     age = (pl.col("year") - pl.col("first") + 1).cast(pl.Int64)
-    ages = _ages(inputs, network).group_by(KEY).agg((age.sum() / pl.len()).alias("duration"))
+    ages = tie_ages(inputs, network).group_by(KEY).agg((age.sum() / pl.len()).alias("duration"))
     values = _repeats(inputs, network).join(ages, on=KEY)
     rules = [*coverage(inputs, network, back=years), NO_PARTNER]
     share = pl.col("repeated") / pl.col("n")

@@ -88,7 +88,9 @@ def _patents(draw: _Scramble, table: pl.DataFrame) -> pl.DataFrame:
     past, future = table.filter(~later), table.filter(later)
     past = draw.redate(past, ["app_date", "pub_date", "grant_date", "status_date", "lapse_date"])
     n = future.height
-    future = draw.shuffle(future, ["office", "kind", "n_claims", "family_id"]).with_columns(
+    future = draw.shuffle(
+        future, ["office", "kind", "n_claims", "family_id", "grant_date"]
+    ).with_columns(
         draw.years(n).alias("year"),
         *(draw.dates(n).alias(name) for name in ("prio_date", "app_date", "pub_date")),
     )
@@ -180,6 +182,40 @@ def _policies(draw: _Scramble, table: pl.DataFrame) -> pl.DataFrame:
     return draw.redate(moved, ["announce", "effective", "end"])
 
 
+def _references(draw: _Scramble, table: pl.DataFrame) -> pl.DataFrame:
+    """References dated later go to other future patents."""
+    later = pl.col("date") > draw.end
+    rows = table.filter(later)
+    if not draw.future_pids.len():
+        return table.filter(~later)
+    fresh = draw.pick(draw.future_pids, rows.height).alias("citing_pid")
+    changed = rows.with_columns(fresh, draw.dates(rows.height).alias("date"))
+    changed = changed.unique(["citing_pid", "npl_id"], maintain_order=True)
+    past = table.filter(~later)
+    return pl.concat([past, changed.join(past, on=["citing_pid", "npl_id"], how="anti")])
+
+
+def _dated(first: str, *others: str, owner: str | None = "org_id") -> Change:
+    """Rows whose `first` date is later get other owners and dates; later `others` move as well."""
+
+    def change(draw: _Scramble, table: pl.DataFrame) -> pl.DataFrame:
+        later = pl.col(first) > draw.end
+        past, future = table.filter(~later), table.filter(later)
+        keep = pl.Series(draw.rng.random(future.height) < 0.8)
+        future = future.filter(keep)
+        if owner is not None and future.height:
+            future = draw.shuffle(future, [owner])
+        return draw.redate(pl.concat([past, future]), [first, *others])
+
+    return change
+
+
+def _sales(draw: _Scramble, table: pl.DataFrame) -> pl.DataFrame:
+    later = pl.col("year") > draw.year
+    future = draw.shuffle(table.filter(later), ["org_id", "partner_id"])
+    return pl.concat([table.filter(~later), future])
+
+
 _CHANGES: Mapping[str, Change] = {
     "patents": _patents,
     "patent_applicants": _applicants,
@@ -194,4 +230,17 @@ _CHANGES: Mapping[str, Change] = {
     "industry_years": _yearly,
     "region_years": _yearly,
     "policies": _policies,
+    "npl_citations": _references,
+    "patent_events": _dated("date", owner="pid"),
+    "trademarks": _dated("date"),
+    "products": _dated("launch", "first_ip"),
+    "sales_ties": _sales,
+    "standards": _dated("date"),
+    "litigation": _dated("filed", "decided"),
+    "sanctions": _dated("listed", "delisted"),
+    "shocks": _dated("date"),
+    "choke_classes": _dated("since", owner=None),
+    "multilateral_countries": _dated("since", "until", owner=None),
+    "customs": _yearly,
+    "survey_firm": _dated("wave"),
 }

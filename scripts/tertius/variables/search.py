@@ -7,6 +7,7 @@ import polars as pl
 from tertius.variables.frames import (
     SHARE_UNIT,
     Rule,
+    blau,
     coverage,
     hall_blau,
     ordered_sum,
@@ -14,6 +15,7 @@ from tertius.variables.frames import (
 )
 from tertius.variables.inputs import Inputs
 from tertius.variables.records import (
+    Level,
     citation_instances,
     family_classes,
     holdings,
@@ -22,14 +24,14 @@ from tertius.variables.records import (
 )
 
 
-def _patents_and_start(inputs: Inputs) -> pl.DataFrame:
+def patents_and_start(inputs: Inputs) -> pl.DataFrame:
     """org, year, patents, began: families of the year, and the unit's first year with one."""
     counts = patent_counts(inputs)
     began = counts.group_by("org").agg(pl.col("year").min().alias("began"))
     return counts.rename({"n": "patents"}).join(began, on="org")
 
 
-def _look_back_rules(inputs: Inputs, years: int) -> list[Rule]:
+def look_back_rules(inputs: Inputs, years: int) -> list[Rule]:
     """A look-back before the records, no patents, the first years of a unit's record."""
     return [
         (pl.col("year") < inputs.raw_years[0] + years, "truncated"),
@@ -112,20 +114,20 @@ def scope(inputs: Inputs, *, years: int = 5, basis: str = "instances") -> pl.Dat
 def _citation_ratio(
     inputs: Inputs, values: pl.DataFrame, numerator: str, years: int
 ) -> pl.DataFrame:
-    joined = _patents_and_start(inputs).join(values, on=["org", "year"], how="left")
+    joined = patents_and_start(inputs).join(values, on=["org", "year"], how="left")
     rules = [
-        *_look_back_rules(inputs, years),
+        *look_back_rules(inputs, years),
         (pl.col("total").fill_null(0) == 0, "zero_denominator"),
     ]
     return settle(inputs, joined, pl.col(numerator) / pl.col("total"), rules)
 
 
-def _external(inputs: Inputs, network: str) -> pl.DataFrame:
+def external(inputs: Inputs, network: str) -> pl.DataFrame:
     """org, year, cited, n: citations of families held neither by the unit nor by a partner of t."""
-    return _split(inputs, network)[0]
+    return split(inputs, network)[0]
 
 
-def _split(inputs: Inputs, network: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split(inputs: Inputs, network: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Citations outside unit and portfolio; citations of partners' families that are not own."""
     return inputs.once(("split", network), lambda: _build_split(inputs, network))
 
@@ -145,39 +147,48 @@ def _build_split(inputs: Inputs, network: str) -> tuple[pl.DataFrame, pl.DataFra
     )
 
 
-def breadth(inputs: Inputs, *, network: str) -> pl.DataFrame:
+def breadth(
+    inputs: Inputs, *, network: str, level: Level = 4, index: str = "unbiased"
+) -> pl.DataFrame:
     """Search breadth: diversity of the IPC4 subclasses of external patents cited in t; in [0, 1].
 
     Over citation instances; external: held neither by the unit nor by a partner of t; the
     subclasses of a cited patent share equally; cited documents without a known class are left out.
-    Blau index with the correction of Hall (2005). No patents in t: undefined_nopat; fewer than two
-    external citations: undefined_single.
+    By default the Blau index with the correction of Hall (2005). No patents in t: undefined_nopat;
+    fewer than two external citations: undefined_single.
+
+    Args:
+        inputs: the study's inputs.
+        network: the network whose partners are not external.
+        level: see `records.Level`.
+        index: unbiased | blau | entropy (-sum S ln S, not bounded by 1).
     """
-    classes = family_classes(inputs).rename({"unit": "cited"})
+    classes = family_classes(inputs, level).rename({"unit": "cited"})
     share = (pl.lit(SHARE_UNIT, pl.Float64) / pl.col("n_classes")).round().cast(pl.Int64)
     marked = classes.with_columns(share=share, first=pl.int_range(pl.len()).over("cited") == 0)
     spread = (
-        _external(inputs, network)
+        external(inputs, network)
         .join(marked, on="cited")
         .with_columns(
             pl.col("n").cast(pl.Int64), share=pl.col("share") * pl.col("n").cast(pl.Int64)
         )
     )
-    return _breadth(inputs, network, spread)
+    return _breadth(inputs, network, spread, index)
 
 
-def _breadth(inputs: Inputs, network: str, spread: pl.DataFrame) -> pl.DataFrame:
+def _breadth(inputs: Inputs, network: str, spread: pl.DataFrame, index: str) -> pl.DataFrame:
     key = ["org", "year"]
     # n whole shares 1/k of a cited patent: its squares sum to n/k, one share a citation.
     counts = spread.group_by(key).agg(
         pl.col("n").filter("first").sum(), pl.col("share").filter("first").sum().alias("own")
     )
     vectors = spread.group_by(*key, "cls").agg(pl.col("share").sum())
-    squared = vectors.with_columns(sum_squares=(pl.col("share") / SHARE_UNIT) ** 2)
+    part = pl.col("share") / SHARE_UNIT
+    squared = vectors.with_columns(squares=part**2, logs=part * part.log())
     values = (
-        _patents_and_start(inputs)
+        patents_and_start(inputs)
         .join(counts, on=key, how="full", coalesce=True)
-        .join(ordered_sum(squared, key, ["cls"], ["sum_squares"]), on=key, how="left")
+        .join(ordered_sum(squared, key, ["cls"], ["squares", "logs"]), on=key, how="left")
     )
     n = pl.col("n").fill_null(0)
     rules = [
@@ -185,8 +196,15 @@ def _breadth(inputs: Inputs, network: str, spread: pl.DataFrame) -> pl.DataFrame
         ((pl.col("patents").fill_null(0) == 0) & (n == 0), "undefined_nopat"),
         (n < 2, "undefined_single"),
     ]
-    value = hall_blau(pl.col("n"), pl.col("sum_squares"), pl.col("own") / SHARE_UNIT)
-    return settle(inputs, values, value, rules)
+    real = pl.col("n").cast(pl.Float64)
+    indices = {
+        "unbiased": hall_blau(pl.col("n"), pl.col("squares"), pl.col("own") / SHARE_UNIT),
+        "blau": blau(pl.col("n"), pl.col("squares")).clip(0.0, 1.0),
+        "entropy": (real.log() - pl.col("logs") / real).clip(0.0),
+    }
+    if index not in indices:
+        raise ValueError(f"index must be one of {', '.join(indices)}, not {index!r}")
+    return settle(inputs, values, indices[index], rules)
 
 
 def new_sources(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame:
@@ -197,7 +215,7 @@ def new_sources(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame
     """
     held = holdings(inputs).select(pl.col("unit").alias("cited"), pl.col("org").alias("holder"))
     key = ["org", "year", "holder"]
-    now = _external(inputs, network).join(held, on="cited").select(key).unique()
+    now = external(inputs, network).join(held, on="cited").select(key).unique()
     ever = citation_instances(inputs).join(held, on="cited").select(key).unique()
     before = ever.rename({"year": "before"})
     known = (
@@ -207,8 +225,8 @@ def new_sources(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame
         .unique()
     )
     new = now.join(known, on=key, how="anti").group_by("org", "year").agg(pl.len().alias("new"))
-    values = _patents_and_start(inputs).join(new, on=["org", "year"], how="left")
-    rules = [*coverage(inputs, network), *_look_back_rules(inputs, years)]
+    values = patents_and_start(inputs).join(new, on=["org", "year"], how="left")
+    rules = [*coverage(inputs, network), *look_back_rules(inputs, years)]
     return settle(inputs, values, pl.col("new").fill_null(0), rules)
 
 
@@ -217,7 +235,7 @@ def citations_per_patent(inputs: Inputs) -> pl.DataFrame:
     totals = (
         citation_instances(inputs).group_by("org", "year").agg(pl.col("n").sum().alias("total"))
     )
-    values = _patents_and_start(inputs).join(totals, on=["org", "year"], how="left")
+    values = patents_and_start(inputs).join(totals, on=["org", "year"], how="left")
     rules: list[Rule] = [
         (pl.col("year") < inputs.raw_years[0], "missing_input"),
         (pl.col("patents").fill_null(0) == 0, "undefined_nopat"),
@@ -233,10 +251,10 @@ def inside_share(inputs: Inputs, *, network: str) -> pl.DataFrame:
     """
     key = ["org", "year"]
     tied = partners(inputs, network).select(key).unique().with_columns(pl.lit(1).alias("tied"))
-    inside = _split(inputs, network)[1].group_by(key).agg(pl.col("n").sum().alias("inside"))
+    inside = split(inputs, network)[1].group_by(key).agg(pl.col("n").sum().alias("inside"))
     totals = citation_instances(inputs).group_by(key).agg(pl.col("n").sum().alias("total"))
     values = (
-        _patents_and_start(inputs)
+        patents_and_start(inputs)
         .join(tied, on=key, how="full", coalesce=True)
         .join(totals, on=key, how="left")
         .join(inside, on=key, how="left")
@@ -250,14 +268,14 @@ def inside_share(inputs: Inputs, *, network: str) -> pl.DataFrame:
     return settle(inputs, values, pl.col("inside").fill_null(0) / pl.col("total"), rules)
 
 
-def _class_use(inputs: Inputs, years: int) -> pl.DataFrame:
+def class_use(inputs: Inputs, years: int) -> pl.DataFrame:
     """org, year, cls, n, past: families of the unit in a class, in t and in t-years..t-1."""
     return inputs.once(("class_use", years), lambda: _build_class_use(inputs, years))
 
 
 def _build_class_use(inputs: Inputs, years: int) -> pl.DataFrame:
     key = ["org", "year", "cls"]
-    now = _own_classes(inputs).group_by(key).agg(pl.len().alias("n"))
+    now = own_classes(inputs).group_by(key).agg(pl.len().alias("n"))
     past = (
         pl.concat(
             now.with_columns((pl.col("year") + lag).cast(pl.Int32)) for lag in range(1, years + 1)
@@ -268,7 +286,7 @@ def _build_class_use(inputs: Inputs, years: int) -> pl.DataFrame:
     return now.join(past, on=key, how="left").with_columns(pl.col("past").fill_null(0))
 
 
-def _own_classes(inputs: Inputs) -> pl.DataFrame:
+def own_classes(inputs: Inputs) -> pl.DataFrame:
     return holdings(inputs).join(family_classes(inputs).select("unit", "cls"), on="unit")
 
 
@@ -279,7 +297,7 @@ def class_scope(inputs: Inputs, *, years: int = 5) -> pl.DataFrame:
     as in `depth`, without a class: zero_denominator.
     """
     values = (
-        _class_use(inputs, years)
+        class_use(inputs, years)
         .group_by("org", "year")
         .agg(pl.len().alias("total"), (pl.col("past") == 0).sum().alias("new"))
     )
@@ -293,8 +311,8 @@ def class_depth(inputs: Inputs, *, years: int = 5) -> pl.DataFrame:
     number of the unit's patents in that subclass in those years. Stands in for search depth where
     citations are sparse. Undefined cases as in `class_scope`.
     """
-    uses = _class_use(inputs, years)
-    used = _own_classes(inputs).join(uses, on=["org", "year", "cls"])
+    uses = class_use(inputs, years)
+    used = own_classes(inputs).join(uses, on=["org", "year", "cls"])
     per_patent = used.group_by("org", "year", "unit").agg(
         (pl.col("past") > 0).sum().alias("pairs"), pl.col("past").sum()
     )

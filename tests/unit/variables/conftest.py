@@ -277,6 +277,7 @@ def world(
         for k in range(6)
     ]
     _add_details(np.random.default_rng([seed, 1]), rows)
+    _add_more(np.random.default_rng([seed, 2]), rows)
     return {name: table(name, content) for name, content in rows.items()}
 
 
@@ -300,6 +301,152 @@ def _add_details(rng: np.random.Generator, rows: dict[str, list[dict[str, Any]]]
         for row in rows["patents"]
         for seq in range(int(rng.integers(1, 4)))
     ]
+
+
+MORE_ITEMS = {
+    "cash": (5, 1), "short_term": (4, 1), "fixed_assets": (6, 1), "market_value": (8, 1),
+    "operating_cost": (5, 1), "admin_expense": (3, 1), "wages": (3, 1), "subsidies": (1, 1),
+    "overseas_sales": (3, 1), "new_product_sales": (3, 1), "technical_staff": (2, 1),
+    "board_size": (2, 0.2), "employees": (6, 1), "digital_words": (3, 1),
+}  # fmt: skip
+SHARES = ("top1", "institutional", "board_independent", "supplier_top5", "customer_top5")
+
+
+def _add_more(rng: np.random.Generator, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Tables of markets, sanctions, fields and a survey; kinds, grants and lapses of patents."""
+    names = [row["org_id"] for row in rows["organisations"]]
+    for row in rows["organisations"]:
+        row["ownership"] = str(rng.choice(["state", "private"]))
+    for row in rows["firm_years"]:
+        row |= {k: float(np.round(rng.lognormal(*v), 3)) for k, v in MORE_ITEMS.items()}
+        row |= {k: float(np.round(rng.random(), 3)) for k in SHARES}
+        row["alliance_unit"] = float(rng.random() < 0.4)
+    for row in rows["patents"]:
+        row["kind"] = str(rng.choice(["invention", "utility", "design"]))
+        row["n_claims"] = int(rng.integers(1, 20))
+        if rng.random() < 0.7:
+            row["grant_date"] = row["prio_date"] + dt.timedelta(days=int(rng.integers(300, 1500)))
+        if rng.random() < 0.2:
+            row["lapse_date"] = row["prio_date"] + dt.timedelta(days=int(rng.integers(900, 3000)))
+    for row in rows["patent_inventors"]:
+        row["country"] = str(rng.choice(["CN", "US", "DE"]))
+    for row in rows["patents"]:
+        if rng.random() < 0.25:
+            rare = f"B{int(rng.integers(1, 40)):02d}C{int(rng.integers(1, 9))}/00"
+            cell = {"pid": row["pid"], "scheme": "IPC", "code": rare, "is_first": False}
+            rows["patent_classes"].append(cell)
+    initiators = set()
+    for row in rows["alliance_parties"]:
+        first = row["aid"] not in initiators
+        initiators.add(row["aid"])
+        row["role"] = "initiator" if first else "party"
+    for k, row in enumerate(rows["policies"]):
+        row["kind"] = ("pilot", "ip", "data", "finance")[k % 4]
+        row["intensity"] = 2.0 if k % 2 else None
+        row["target_org"] = names[k]
+    days = lambda: _day(rng, int(rng.integers(FIRST, LAST + 1)))  # noqa: E731
+    firms = names[: int(0.75 * len(names))]
+    rows["npl_citations"] = [
+        {"citing_pid": row["pid"], "npl_id": f"n{k}", "date": row["prio_date"]}
+        for k, row in enumerate(rows["patents"])
+        if rng.random() < 0.4
+    ]
+    kinds = ("licence", "transfer", "renewal", "standard", "pledge")
+    rows["patent_events"] = [
+        {"pid": row["pid"], "kind": str(rng.choice(kinds)),
+         "date": row["prio_date"] + dt.timedelta(days=int(rng.integers(300, 3000)))}
+        for row in rows["patents"]
+        if rng.random() < 0.3
+    ]  # fmt: skip
+    rows["trademarks"] = [
+        {"tm_id": f"t{k}", "org_id": str(rng.choice(firms)), "date": days()} for k in range(300)
+    ]
+    rows["products"] = [
+        {"product_id": f"g{k}", "org_id": str(rng.choice(firms)), "launch": (on := days()),
+         "first_ip": on - dt.timedelta(days=int(rng.integers(100, 900))),
+         "segment": str(rng.choice(["s1", "s2", "s3"])), "homogeneous": bool(rng.random() < 0.5)}
+        for k in range(200)
+    ]  # fmt: skip
+    rows["sales_ties"] = list(
+        {
+            (a, b, year): {"org_id": a, "partner_id": b, "year": year, "amount": 1.0}
+            for _ in range(300)
+            for a, b in [tuple(str(x) for x in rng.choice(names, 2, replace=False))]
+            for year in [int(rng.integers(FIRST, LAST + 1))]
+        }.values()
+    )
+    rows["standards"] = [
+        {"std_id": f"d{k}", "org_id": str(rng.choice(firms)), "date": days(),
+         "kind": str(rng.choice(["sep", "national", "seat"]))}
+        for k in range(80)
+    ]  # fmt: skip
+    rows["litigation"] = [
+        {"case_id": f"l{k}", "org_id": str(rng.choice(firms)), "filed": (on := days()),
+         "decided": on + dt.timedelta(days=int(rng.integers(50, 600))),
+         "outcome": str(rng.choice(["won", "lost", "settled"]))}
+        for k in range(120)
+    ]  # fmt: skip
+    rows["sanctions"] = [
+        {"org_id": name, "listed": days()} for name in rng.choice(names, 5, replace=False)
+    ]
+    rows["shocks"] = [
+        {"org_id": str(name), "date": days(), "kind": "merger"}
+        for name in rng.choice(names, 8, replace=False)
+    ]
+    rows["customs"] = [
+        {"org_id": name, "year": year, "product": p, "exports": float(rng.integers(5, 90)),
+         "imported_inputs": 1.0, "upstreamness": 2.0, "homogeneous": p == "a",
+         "labour_intensive": p == "b"}
+        for name in firms[:8] for year in range(FIRST, LAST + 1) for p in "ab"
+    ]  # fmt: skip
+    rows["choke_classes"] = [
+        {"code": "H04L", "since": dt.date(2005, 5, 1)},
+        {"code": "G06", "since": dt.date(2012, 5, 1)},
+    ]
+    rows["technology_fields"] = [
+        {"field": "network", "code": "H04"}, {"field": "computing", "code": "G06"}
+    ]  # fmt: skip
+    rows["industry_groups"] = [
+        {"ind4": "3911", "group": "information_technology"},
+        {"ind4": "3921", "group": "high_technology"},
+        {"ind4": "2710", "group": "traditional"},
+    ]
+    rows["industry_links"] = [{"supplier": "3911", "buyer": "3921", "coefficient": 0.2}]
+    rows["cultures"] = [
+        {"country": c, "dimension": d, "value": float(rng.integers(0, 100))}
+        for c in ("CN", "US", "DE")
+        for d in ("pdi", "idv")
+    ]
+    rows["multilateral_countries"] = [
+        {"country": "DE", "since": dt.date(2003, 1, 1)},
+        {"country": "US", "since": dt.date(2012, 1, 1)},
+    ]
+    _add_survey(rng, rows, firms)
+
+
+SCALES = {
+    "fair": [None], "kshare": [None], "trust": [None], "commit": [None], "kpow": [None],
+    "netcap": ["vision", "construction", "relation", "combination"],
+    "pmc": ["proactiveness", "relational", "coordination"],
+    "sc": ["structural", "relational", "cognitive"], "sint": [None], "routine": [None],
+    "netrout": [None], "fit": ["strategic", "organisational", "network"],
+    "flex": ["resource", "coordination"], "relor": [None], "maror": [None],
+}  # fmt: skip
+
+
+def _add_survey(
+    rng: np.random.Generator, rows: dict[str, list[dict[str, Any]]], firms: list[str]
+) -> None:
+    rows["survey_key"] = [
+        {"item_id": f"{scale}_{dim or 'x'}_{k}", "scale": scale, "dimension": dim,
+         "reverse": k == 1, "lowest": 1.0, "highest": 7.0}
+        for scale, dims in SCALES.items() for dim in dims for k in range(2)
+    ]  # fmt: skip
+    rows["survey_firm"] = [
+        {"org_id": name, "wave": dt.date(year, 6, 30), "item_id": key["item_id"],
+         "value": float(rng.integers(1, 8)), "weight": 1.5}
+        for name in firms for year in (2006, 2009, 2012) for key in rows["survey_key"]
+    ]  # fmt: skip
 
 
 def assemble(

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tertius.variables.distances import dyads, heterogeneity, heterogeneity_coverage
 from tertius.variables.frames import SHARE_UNIT, hall_blau, ordered_sum
 from tertius.variables.knowledge import (
-    dyad_distances,
-    heterogeneity,
-    heterogeneity_coverage,
     own_diversity,
     pooled_distance,
     portfolio_diversity,
@@ -74,8 +72,8 @@ def test_w6_distance_to_the_pooled_partners(w6, at):
 
 
 def test_w6_dyads(w6):
-    pairs = dyad_distances(w6, "net", 5, 2005)
-    assert pairs["distance"].to_list() == pytest.approx([0.2, 1.0], abs=1e-12)
+    pairs = dyads(w6, "net").filter(pl.col("org") == 3)  # F
+    assert pairs["cosine"].to_list() == pytest.approx([0.8, 0.0], abs=1e-12)
 
 
 def test_portfolio_diversity_of_whole_classes_is_halls_correction(w6, at):

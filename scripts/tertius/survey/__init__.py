@@ -1,0 +1,31 @@
+"""Survey scales: scoring, reliability, confirmatory factors, validity, common-method checks."""
+
+from tertius.survey.common_method import (
+    LatentMethod,
+    harman_share,
+    latent_method,
+    marker_adjusted,
+)
+from tertius.survey.factors import Factors, confirm
+from tertius.survey.reliability import average_variance, cronbach_alpha, htmt, omega
+from tertius.survey.report import scale_report, validation
+from tertius.survey.scoring import item_matrix, nearest_wave, scale_scores, scored_items
+
+__all__ = [
+    "Factors",
+    "LatentMethod",
+    "average_variance",
+    "confirm",
+    "cronbach_alpha",
+    "harman_share",
+    "htmt",
+    "item_matrix",
+    "latent_method",
+    "marker_adjusted",
+    "nearest_wave",
+    "omega",
+    "scale_report",
+    "scale_scores",
+    "scored_items",
+    "validation",
+]

@@ -1,0 +1,187 @@
+"""Recombination: pairs of classes that stand together for the first time, and how far apart."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tertius.variables.combine import joined, passed_on
+from tertius.variables.frames import Rule, coverage, ordered_sum, settle
+from tertius.variables.inputs import Inputs
+from tertius.variables.outcomes import outcome_rules
+from tertius.variables.records import (
+    Level,
+    class_numbers,
+    families,
+    family_classes,
+    family_days,
+    holdings,
+    partners,
+)
+from tertius.variables.relations import KEY
+from tertius.variables.sources import science_references
+
+MOST_CLASSES = 30
+"""A family with more classes makes no pairs: they would number in the thousands."""
+
+
+def class_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
+    """unit, year, day, pair: every unordered pair of classes of every family, as one number."""
+    return inputs.once(("class_pairs", level), lambda: _class_pairs(inputs, level))
+
+
+def _class_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
+    few = (pl.col("n_classes") > 1) & (pl.col("n_classes") <= MOST_CLASSES)
+    classes = family_classes(inputs, level).filter(few).select("unit", "cls")
+    size = max(class_numbers(inputs, level).height, 1)
+    pair = pl.col("cls").cast(pl.Int64) * size + pl.col("cls_b").cast(pl.Int64)
+    pairs = (
+        classes.join(classes.rename({"cls": "cls_b"}), on="unit")
+        .filter(pl.col("cls") < pl.col("cls_b"))
+        .select("unit", pair=pair)
+    )
+    return pairs.join(family_days(inputs), on="unit").select("unit", "year", "day", "pair")
+
+
+def new_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
+    """unit, year, pair: pairs that no family of an earlier day has; new to the study's records."""
+
+    def build() -> pl.DataFrame:
+        pairs = class_pairs(inputs, level)
+        first = pairs.group_by("pair").agg(pl.col("day").min().alias("first"))
+        new = pairs.join(first, on="pair").filter(pl.col("day") == pl.col("first"))
+        return new.select("unit", "year", "pair").sort("unit", "pair")
+
+    return inputs.once(("new_pairs", level), build)
+
+
+def _burn_in(inputs: Inputs, burn_in: int) -> list[Rule]:
+    return [(pl.col("year") < inputs.raw_years[0] + burn_in, "truncated")]
+
+
+def new_combinations(
+    inputs: Inputs, *, level: Level = "group", burn_in: int = 5, how: str = "families"
+) -> pl.DataFrame:
+    """Families of t with a pair of classes that no earlier family of the records has; >= 0.
+
+    New to the study's records, not to the world, unless these reach back far enough; the first
+    `burn_in` years, in which everything looks new, are truncated. Families of one day do not
+    precede each other. Verhoeven, Bakker and Veugelers (2016).
+
+    Args:
+        inputs: the study's inputs.
+        level: see `records.Level`; main groups by default.
+        burn_in: years of the records that only fill the stock.
+        how: families | pairs (number of new pairs).
+    """
+    new = new_pairs(inputs, level)
+    held = new.join(holdings(inputs).select("unit", "org"), on="unit")
+    count = pl.col("unit").n_unique() if how == "families" else pl.len()
+    counts = held.group_by(KEY).agg(count.alias("n"))
+    rules = [*outcome_rules(inputs), *_burn_in(inputs, burn_in)]
+    return settle(inputs, counts, pl.col("n").fill_null(0), rules)
+
+
+def recombination_distance(inputs: Inputs, *, level: Level = 4, burn_in: int = 5) -> pl.DataFrame:
+    """Mean over families of t of the mean distance of their pairs of classes; in [0, 1].
+
+    Distance of a pair: 1 - n_gh / sqrt(n_g n_h), counts of families before the year of t. No
+    patents in t: undefined_nopat; none with two classes: undefined_single; the first `burn_in`
+    years of the records: truncated. After Fleming (2001).
+    """
+    per_family = inputs.once(("pair_distance", level), lambda: _pair_distances(inputs, level))
+    held = holdings(inputs).join(per_family, on="unit", how="left")
+    held = held.with_columns(
+        one=pl.col("distance").is_not_null().cast(pl.Float64),
+        distance=pl.col("distance").fill_null(0.0),
+        every=pl.lit(1.0),
+    )
+    sums = ordered_sum(held, KEY, ["unit"], ["distance", "one", "every"])
+    rules = [
+        *_burn_in(inputs, burn_in),
+        (pl.col("every").is_null(), "undefined_nopat"),
+        (pl.col("one") == 0.0, "undefined_single"),
+    ]
+    return settle(inputs, sums, (pl.col("distance") / pl.col("one")).clip(0.0, 1.0), rules)
+
+
+def _before(counts: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The counts with `before`: their sum over earlier years of the same key."""
+    ordered = counts.sort(key, "year")
+    upto = pl.col("n").cum_sum().over(key)
+    return ordered.with_columns(before=upto - pl.col("n"))
+
+
+def _pair_distances(inputs: Inputs, level: Level) -> pl.DataFrame:
+    """unit, distance: mean over the pairs of classes of each family."""
+    pairs = class_pairs(inputs, level)
+    size = max(class_numbers(inputs, level).height, 1)
+    counted = pairs.group_by("pair", "year").agg(pl.len().cast(pl.Int64).alias("n"))
+    both = _before(counted, "pair").select("pair", "year", both="before")
+    years = families(inputs).select("unit", "year")
+    single = family_classes(inputs, level).join(years, on="unit")
+    single = single.group_by("cls", "year").agg(pl.len().cast(pl.Int64).alias("n"))
+    alone = _before(single, "cls").select(pl.col("cls").cast(pl.Int64), "year", "before")
+    product = (pl.col("before").cast(pl.Float64) * pl.col("before_b").cast(pl.Float64)).sqrt()
+    near = (
+        both.with_columns(cls=pl.col("pair") // size, cls_b=pl.col("pair") % size)
+        .join(alone, on=["cls", "year"])
+        .join(alone.rename({"cls": "cls_b", "before": "before_b"}), on=["cls_b", "year"])
+        .select(
+            "pair",
+            "year",
+            distance=1.0 - pl.when(product > 0).then(pl.col("both") / product).otherwise(0.0),
+        )
+    )
+    spread = pairs.join(near, on=["pair", "year"]).with_columns(one=pl.lit(1.0))
+    sums = ordered_sum(spread, ["unit"], ["pair"], ["distance", "one"])
+    return sums.select("unit", pl.col("distance") / pl.col("one"))
+
+
+def leakage(
+    inputs: Inputs, *, network: str, level: Level = "group", years: int = 2, burn_in: int = 5
+) -> pl.DataFrame:
+    """Share of the new pairs of t-years that a partner of t uses until t, not jointly; in [0, 1].
+
+    A pair is the unit's when a family of it was among the first with the pair. No partner:
+    undefined_isolate; no new pair in t-years: undefined_nopat; early years: truncated. Our proxy.
+    """
+    held = holdings(inputs).select("unit", "org")
+    made = new_pairs(inputs, level).join(held, on="unit").select("org", "pair", born="year")
+    made = made.unique()
+    used = class_pairs(inputs, level).select("unit", "year", "pair")
+    used = used.join(made.select("pair").unique(), on="pair", how="semi").join(
+        held.rename({"org": "partner"}), on="unit"
+    )
+    later = made.join(used, on="pair").filter(
+        (pl.col("year") - pl.col("born")).is_between(1, years)
+        & (pl.col("org") != pl.col("partner"))
+    )
+    later = later.join(held, on=["unit", "org"], how="anti")
+    later = later.with_columns((pl.col("born") + years).cast(pl.Int32).alias("year"))
+    ties = partners(inputs, network).select("year", "org", "partner")
+    lost = later.join(ties, on=["year", "org", "partner"], how="semi")
+    lost = lost.select("org", "year", "pair").unique().group_by(KEY).agg(pl.len().alias("lost"))
+    counts = made.group_by("org", (pl.col("born") + years).cast(pl.Int32).alias("year")).agg(
+        pl.len().alias("n")
+    )
+    some = ties.select(KEY).unique().with_columns(pl.lit(1).alias("tied"))
+    values = counts.join(lost, on=KEY, how="left").join(some, on=KEY, how="full", coalesce=True)
+    rules = [
+        *coverage(inputs, network),
+        *_burn_in(inputs, burn_in + years),
+        (pl.col("tied").is_null(), "undefined_isolate"),
+        (pl.col("n").fill_null(0) == 0, "undefined_nopat"),
+    ]
+    return settle(inputs, values, pl.col("lost").fill_null(0) / pl.col("n"), rules)
+
+
+def bridging(inputs: Inputs, *, burn_in: int = 5) -> pl.DataFrame:
+    """Recombination distance times the share of patents with a scientific reference; in [0, 1].
+
+    A leap between science and engineering; statuses of the two parts. Our proxy.
+    """
+    distance = recombination_distance(inputs, burn_in=burn_in)
+    science = science_references(inputs, how="share")
+    frame = joined(inputs, distance=distance, science=science)
+    value = pl.col("distance") * pl.col("science")
+    return settle(inputs, frame, value, passed_on("distance", "science"))
