@@ -54,8 +54,7 @@ rule resolve_identity:
 
 rule report_identity:
     input:
-        folder=f"{DATA}/read",
-        tables=f"{DATA}/tables",
+        reads=f"{DATA}/read",
         matches=f"{DATA}/identity_matches.parquet",
         review=f"{DATA}/identity_review.parquet",
     output:
