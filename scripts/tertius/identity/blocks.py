@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,7 @@ PREFIX = 7
 TELLING = 2
 """So many of the rarest words of a name lend their letters and consonants as blocks."""
 CHUNK = 400_000
+PART = 50_000
 _DOUBLE = re.compile(r"(.)\1+")
 _VOWELS = str.maketrans("", "", "aeiouyhw")
 
@@ -40,9 +41,7 @@ def candidate_pairs(names: Sequence[Parsed]) -> Pairs:
     Returns:
         (n, 2) places in `names`, smaller first, sorted; the same for any order up to the places.
     """
-    blocks = pl.DataFrame(
-        _block_rows(names), schema={"block": pl.String, "item": pl.UInt32}, orient="row"
-    ).unique()
+    blocks = _blocks(names)
     order = [f"{name.key}|{' '.join(sorted(name.areas))}" for name in names]
     ranks = pl.DataFrame(
         {"item": np.arange(len(names), dtype=np.uint32), "sort": order}
@@ -54,23 +53,36 @@ def candidate_pairs(names: Sequence[Parsed]) -> Pairs:
     return _near(names, found.to_numpy().astype(np.uint32, copy=False))
 
 
-def _block_rows(names: Sequence[Parsed]) -> Iterator[tuple[str, int]]:
+def _blocks(names: Sequence[Parsed]) -> pl.DataFrame:
+    """block (hashed), item: a row for every block of every name, each once."""
     count = Counter(word for name in names for word in name.core)
-    for place, name in enumerate(names):
-        yield "k" + name.key.replace(" ", ""), place
-        if name.han or not name.core:
-            continue
-        joined = "".join(name.core)
-        yield "s" + joined[:PREFIX], place
-        yield "e" + joined[-PREFIX:], place
-        yield "f" + name.key.replace(" ", "")[:PREFIX], place
-        yield "c" + " ".join(name.core), place
-        for word in sorted(name.core, key=lambda w: (count[w], -len(w), w))[:TELLING]:
-            yield "l" + "".join(sorted(word)), place
-            yield "v" + word[:1] + _DOUBLE.sub(r"\1", word[1:].translate(_VOWELS))[:5], place
-        for word in name.core:
-            if len(word) >= 3:
-                yield "w" + word, place
+    parts = []
+    for start in range(0, len(names), PART):
+        texts: list[str] = []
+        items: list[int] = []
+        for place in range(start, min(start + PART, len(names))):
+            found = _blocks_of(names[place], count)
+            texts += found
+            items += [place] * len(found)
+        block = pl.Series("block", texts, dtype=pl.String).hash(0)
+        parts.append(pl.DataFrame([block, pl.Series("item", items, dtype=pl.UInt32)]).unique())
+    empty = pl.DataFrame(schema={"block": pl.UInt64, "item": pl.UInt32})
+    return pl.concat([empty, *parts])
+
+
+def _blocks_of(name: Parsed, count: Mapping[str, int]) -> list[str]:
+    closed = name.key.replace(" ", "")
+    blocks = ["k" + closed]
+    if name.han or not name.core:
+        return blocks
+    joined = "".join(name.core)
+    blocks += ["s" + joined[:PREFIX], "e" + joined[-PREFIX:], "f" + closed[:PREFIX]]
+    blocks.append("c" + " ".join(name.core))
+    for word in sorted(name.core, key=lambda w: (count[w], -len(w), w))[:TELLING]:
+        blocks.append("l" + "".join(sorted(word)))
+        bare = _DOUBLE.sub(r"\1", word[1:].translate(_VOWELS))
+        blocks.append("v" + word[0] + bare[:5])
+    return blocks + ["w" + word for word in name.core if count[word] > 1 and len(word) >= 3]
 
 
 def _within(sized: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ TIE = 1.5
 """Two rivals whose scores differ by less are equally good: the name goes to neither."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Edge:
     """Two nodes (smaller first) with the evidence between them."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -46,10 +45,9 @@ CUT_OFF = range(26, 33)
 """Lengths at which registers cut names off."""
 
 _DIGRAPH = re.compile(r"([aou])e(?=\w)")
-_ROMAN = re.compile(r"[ivx]{1,4}$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Why two names are one, or not.
 
@@ -64,7 +62,7 @@ class Evidence:
     veto: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Context:
     """What the records say about a name beside its letters; empty where nothing is known."""
 
@@ -100,7 +98,7 @@ class Judge:
             a, b, at, beside = b, a, beside, at
         if a.conflicts(b):
             return Evidence(0.0, ("legal forms of different laws",), True)
-        if _numbers(a) != _numbers(b):
+        if a.numbers != b.numbers:
             return Evidence(0.0, ("numbers differ",), True)
         found = self._explained(a, b)
         if found is None:
@@ -109,7 +107,12 @@ class Judge:
 
     def alike(self, a: Parsed, b: Parsed) -> bool:
         """Whether the words of two names, numbers aside, are the same."""
-        return [w for w in a.core if w.isalpha()] == [w for w in b.core if w.isalpha()] != []
+        if a.numbers or b.numbers:
+            words = [w for w in a.core if w not in a.numbers and w.isalpha()]
+            same = words == [w for w in b.core if w not in b.numbers and w.isalpha()]
+        else:
+            words, same = list(a.core), a.core == b.core
+        return same and (a.han or any(w not in self._generic for w in words))
 
     def _explained(self, a: Parsed, b: Parsed) -> list[str] | None:
         """The differences between two names, each explained; None where one is not."""
@@ -121,10 +124,9 @@ class Judge:
             return ["order of words"]
         if a.key.replace(" ", "") == b.key.replace(" ", ""):
             return ["spaces"]
-        left, right = _leftovers(a, b)
+        shared, left, right = _shared_and_left(a, b)
         if "".join(left) == "".join(right):
             return ["spaces"]
-        shared = [*(Counter(a.core) & Counter(b.core)).elements()]
         cut = _cut_off(a, b)
         if cut:
             return ["cut off at the end"]
@@ -212,35 +214,17 @@ def _with_context(found: Evidence, at: Context, beside: Context) -> Evidence:
     return Evidence(max(0.0, min(score, 100.0)), tuple(why))
 
 
-def _leftovers(a: Parsed, b: Parsed) -> tuple[list[str], list[str]]:
-    """Words of each name that the other lacks, in the order of the names."""
-    more, less = Counter(a.core) - Counter(b.core), Counter(b.core) - Counter(a.core)
-    return _in_order(a, more), _in_order(b, less)
-
-
-def _in_order(name: Parsed, wanted: Counter[str]) -> list[str]:
-    left = wanted.copy()
-    found = []
-    for word in name.key.split():
-        if left[word] > 0:
-            left[word] -= 1
-            found.append(word)
-    return found
-
-
-def _numbers(name: Parsed) -> list[str]:
-    """Words that tell near names apart: numbers, also Roman ones, sorted."""
-    return sorted(
-        _arabic(word)
-        for word in name.core
-        if not name.han and (not word.isalpha() or (len(word) > 1 and _ROMAN.match(word)))
-    )
-
-
-def _arabic(word: str) -> str:
-    """A small Roman number in Arabic digits; any other word as it is."""
-    known = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
-    return known.get(word, word)
+def _shared_and_left(a: Parsed, b: Parsed) -> tuple[list[str], list[str], list[str]]:
+    """Words of both names, and those of each that the other lacks, in the order of the names."""
+    shared: list[str] = []
+    left, right = list(a.words), []
+    for word in b.words:
+        if word in left:
+            left.remove(word)
+            shared.append(word)
+        else:
+            right.append(word)
+    return shared, left, right
 
 
 def without_digraphs(word: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import polars as pl
 
-from tertius.identity.blocks import candidate_pairs
+from tertius.identity.blocks import CHUNK, candidate_pairs
 from tertius.identity.clusters import LARGEST_CLUSTER, Edge, cluster
 from tertius.identity.evidence import (
     NO_CONTEXT,
@@ -166,7 +167,8 @@ def make_nodes(names: Mapping[str, int], anchors: Sequence[Anchor], reader: Read
         parsed, alias = _read(anchor.name, reader, aliases)
         marker = f"@{anchor.org_id}"
         if not parsed.key:
-            parsed = replace(parsed, key=anchor.name, core=(anchor.name,))
+            alone = (anchor.name,)
+            parsed = replace(parsed, key=anchor.name, words=alone, core=alone)
         named = [(anchor.name, names.get(anchor.name, 0))]
         nodes[marker, anchor.name] = Node(parsed, anchor.org_id, marker, named, alias=alias)
     for name in sorted(names, key=lambda n: (n.casefold(), n)):
@@ -195,7 +197,7 @@ def _read(
         target, why = aliases.get(_alias_key(parsed), (parsed, ""))
         if target.key == parsed.key:
             break
-        parsed = replace(parsed, key=target.key, core=target.core, han=target.han)
+        parsed = replace(target, name=name, forms=parsed.forms, areas=parsed.areas)
         reasons.append(why)
     return parsed, "; ".join(reasons)
 
@@ -232,7 +234,10 @@ def _edges(
         return known[pair]
 
     vetoes, asked = [], set()
-    for a, b in candidate_pairs([node.parsed for node in nodes]).tolist():
+    pairs = candidate_pairs([node.parsed for node in nodes])
+    for a, b in chain.from_iterable(
+        pairs[start : start + CHUNK].tolist() for start in range(0, len(pairs), CHUNK)
+    ):
         evidence = _compare(nodes[a], nodes[b], judge)
         if evidence.score >= SHOW_AT:
             known[a, b] = evidence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ _TAILS = (
     re.compile(r"\b(?:a|an) (?:subsidiary|division|unit) of\b.*$"),
     re.compile(r"(?<=\S)\s+(?:through its|d/?b/?a|doing business as|agent)\b.*$"),
 )
+_TAIL_WORDS = re.compile("subsidiary|division|unit of|through its|d/?b/?a|business as|agent")
 _HAN_TAILS = (
     re.compile(r"^(.*大学)(?:[^大]{1,14}(?:学院|系|部|研究所|实验室|研究中心))$"),
     re.compile(r"^(.*대학교)[^대]{1,8}(?:대학|학부|학과|연구소)$"),
@@ -40,17 +42,20 @@ _GOVERNANCE = frozenset(
     )
     for word in words
 )
+_ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _UNIVERSITY = frozenset(("univ",))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """What a name says.
 
     Attributes:
         name: as written.
         key: words that matter, in order; names with one key differ in the legal form at most.
-        core: the words of the key that tell organisations apart, sorted.
+        words: the words of the key that tell organisations apart, in order.
+        core: the same, sorted.
+        numbers: those among them that are numbers, sorted; small Roman ones as Arabic ones.
         forms: short legal forms, the outer one first.
         areas: laws under which the outer form may stand; empty when the form tells nothing.
         han: whether the name is East Asian.
@@ -58,7 +63,9 @@ class Parsed:
 
     name: str
     key: str
+    words: tuple[str, ...]
     core: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
     forms: tuple[str, ...] = ()
     areas: frozenset[str] = field(default_factory=frozenset)
     han: bool = False
@@ -90,6 +97,7 @@ class Reader:
         self._spelled: dict[str, str] = {}
         phrases = {k: v for k, v in lexicon.abbreviations.items() if " " in k}
         self._phrases = phrases
+        self._heads = frozenset(phrase.split()[0] for phrase in phrases)
         self._phrase = re.compile(
             r"\b(?:" + "|".join(sorted(map(re.escape, phrases), key=lambda p: (-len(p), p)))
             + r")\b"
@@ -111,14 +119,18 @@ class Reader:
     def parse(self, name: str) -> Parsed:
         """The key of a name, the words that tell it apart and its legal form."""
         if name.isascii() and name.isdigit():
-            return Parsed(name, name, (name,))
+            return Parsed(name, name, (name,), (name,), (name,))
         key, forms, areas = self._once(name)
         for _ in range(8):
             again, _, _ = self._once(key)
             if again == key:
                 break
             key = again
-        return Parsed(name, key, self._core(key), forms, areas, is_east_asian(key))
+        words, han = self._telling(key), is_east_asian(key)
+        numbers = () if han else _numbers(words)
+        core = tuple(sorted(words))
+        core = words if core == words else core  # one tuple in place of two equal ones
+        return Parsed(name, key, words, core, numbers, forms, areas, han)
 
     def _once(self, name: str) -> tuple[str, tuple[str, ...], frozenset[str]]:
         text = self.text(name)
@@ -128,12 +140,16 @@ class Reader:
         else:
             text = _without_tail(text)
         words = [word for word in words_of(text) if word != "and"]
-        if self._phrases and len(words) > 1:
+        if len(words) > 1 and not self._heads.isdisjoint(words):
             words = self._shorter_phrases(words)
         bare, latin = self._without_form(words)
         forms += latin
         short = [w for word in bare for w in self._short(word).split()] or bare
-        areas = frozenset[str]().union(*(form.areas for form in forms))
+        areas = (
+            forms[0].areas
+            if len(forms) == 1
+            else frozenset[str]().union(*(form.areas for form in forms))
+        )
         if len(short) > 1:
             inner = [self._anywhere[(w,)].areas for w in short if (w,) in self._anywhere]
             areas = areas.union(*inner)
@@ -203,7 +219,7 @@ class Reader:
             words = [*words[:-2], words[-1]]
         return words, forms
 
-    def _core(self, key: str) -> tuple[str, ...]:
+    def _telling(self, key: str) -> tuple[str, ...]:
         words = key.split()
         telling = [
             w for w in words if w not in self.lexicon.stop_words and w not in ("co", "company")
@@ -212,7 +228,12 @@ class Reader:
         if _UNIVERSITY & set(telling):
             telling = [w for w in telling if w not in _GOVERNANCE] or telling
             telling = [*dict.fromkeys(telling)]
-        return tuple(sorted(telling))
+        return tuple(map(sys.intern, telling))
+
+
+def _numbers(words: Iterable[str]) -> tuple[str, ...]:
+    found = [w for w in words if not w.isalpha() or w in _ROMAN]
+    return tuple(sorted(_ROMAN.get(w, w) for w in found)) if found else ()
 
 
 def _by_words(
@@ -256,7 +277,7 @@ def _han_form(form: LegalForm) -> tuple[re.Pattern[str], LegalForm]:
 
 
 def _without_tail(text: str) -> str:
-    for pattern in _TAILS:
+    for pattern in _TAILS if _TAIL_WORDS.search(text) else ():
         bare = pattern.sub("", text).strip(" ,;(")
         text = bare if len(bare) > 2 else text
     if ("univ" in text or "hochschule" in text or "hospital" in text) and ("," in text):

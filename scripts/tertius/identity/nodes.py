@@ -8,7 +8,7 @@ from tertius.identity.evidence import NO_CONTEXT, Context
 from tertius.identity.names import Parsed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Match:
     """Where a name went and why.
 
@@ -29,7 +29,7 @@ class Match:
     why: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class Node:
     """Names that read the same, or one registered organisation.
 

@@ -18,6 +18,7 @@ _ELISION = re.compile(r"(?<=[\w,][\s(\-])(?:[dDlL]|[dD]ell)\s?['’´`]\s?(?=\w)
 _LOST = re.compile(r"(?<=[^\W\d_])[?\ufffd](?=[^\W\d_]|\b|\s|$)|(?<!\S)[?\ufffd](?=[^\W\d_]{2})")
 LOST_LETTER = "ʔ"
 """Stands for a letter that an export turned into a question mark."""
+_PUNCTUATION = {code: " " for code in range(128) if not chr(code).isalnum()}
 _MARKUP = re.compile(r"<[^>]{1,8}>")
 
 
@@ -80,7 +81,9 @@ def words_of(text: str) -> list[str]:
         text = _INITIAL.sub(r"\1", text)
     if "<" in text:
         text = _MARKUP.sub(" ", text)
-    return _joined_initials(_NO_WORD.sub(" ", text).split())
+    spaced = text.translate(_PUNCTUATION) if text.isascii() else _NO_WORD.sub(" ", text)
+    words = spaced.split()
+    return _joined_initials(words) if any(len(word) == 1 for word in words) else words
 
 
 def _joined_initials(words: list[str]) -> list[str]:
