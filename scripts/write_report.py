@@ -27,6 +27,7 @@ def main(
     descriptions: Path,
     facts: list[Path],
     ledgers: list[Path],
+    identity: Path,
     truth: list[Path],
     page: Path,
     study: str,
@@ -50,6 +51,11 @@ def main(
         panel=pl.read_parquet(panel),
         facts={path.stem.removesuffix("_facts"): pl.read_parquet(path) for path in facts},
         verdicts=pl.read_csv(verdicts, infer_schema_length=None),
+        identity={
+            path.stem: pl.read_csv(path, infer_schema_length=None)
+            for path in sorted(identity.glob("*.csv"))
+            if path.stem != "matches"
+        },
         ledgers={path.stem: json.loads(path.read_text("utf-8")) for path in ledgers},
         tables={
             path.stem: fragment_of_page(path.read_text("utf-8"))

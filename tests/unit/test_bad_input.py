@@ -58,7 +58,9 @@ def resolve(tmp_path, **settings):
     step("resolve_identity")(
         folder=tmp_path / "read",
         tables=tmp_path / "tables",
+        lexicon=[Path(__file__).resolve().parents[2] / "config" / "identity" / "aliases.csv"],
         matches=tmp_path / "matches.parquet",
+        review=tmp_path / "review.parquet",
         ledger=tmp_path / "resolve.json",
         **{"unit": "organisation", "cut": None, **settings},
     )

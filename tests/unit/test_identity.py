@@ -1,6 +1,7 @@
 """Who is who: keys, matches, persons, shares, cuts; never dependent on the order of rows."""
 
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -8,17 +9,25 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tertius.identity import (
-    cut_units,
-    guessed_type,
-    organisation_key,
-    person_key,
-    resolve,
-)
+from tertius.identity import Reader, TypeReader, cut_units, person_key
+from tertius.identity import resolve as resolve_with
 from tertius.identity.match import MATCH_SCHEMA
 from tertius.problems import InputError
+from tertius.registry.lexicon import load_lexicon
 from tertius.sources import read_source
 from tertius.tables import SCHEMAS, validate
+
+
+READER = Reader(load_lexicon(Path(__file__).resolve().parents[2] / "config" / "identity"))
+organisation_key = READER.key
+
+
+def guessed_type(name):
+    return TypeReader(READER).type_of(name)
+
+
+def resolve(tables, unit):
+    return resolve_with(tables, unit, READER)
 
 
 def counts(ledger):
@@ -158,7 +167,7 @@ def test_names_find_the_register_and_say_how():
         "Kolhnad Communication Inc.": ("kolhand-comm", "slip"),
         "Kolhand Communications Holding": ("kolhand-comm-holding", "new"),
         "甲 公司": ("甲", "key"),
-        "Newcomer GmbH": ("newcomer", "new"),
+        "Newcomer GmbH": ("newcomer", "key"),
         "NEWCOMER AG": ("newcomer", "new"),
         "Foreign Holding SA": ("foreign-holding", "new"),
         " - ": (None, "new"),

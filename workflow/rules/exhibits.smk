@@ -69,6 +69,7 @@ rule write_report:
             f"{DATA}/measures/{{network}}_facts.parquet", network=STUDY.networks
         ),
         ledgers=LEDGERS,
+        identity=f"{RESULTS}/identity",
         truth=TRUTH,
     output:
         page=f"{RESULTS}/report/index.html",

@@ -23,6 +23,7 @@ from tertius.exhibits.content import (
     TableBlock,
     TruthBlock,
 )
+from tertius.exhibits.identity import identity_grids
 from tertius.exhibits.labels import Labels, network_words
 from tertius.exhibits.results import ModelResults
 from tertius.exhibits.style import count, interval, minus, p_relation, real
@@ -54,7 +55,8 @@ class ReportInputs:
 
     `settings` is the resolved study as plain data; `claims` maps an id to its registry entry;
     `facts` a network to its whole-network facts by year; `tables` and `figures` an exhibit to its
-    HTML fragment or image (png, svg) bytes; `plant` is empty where there is no truth.
+    HTML fragment or image (png, svg) bytes; `plant` is empty where there is no truth; `identity`
+    holds the tables of the identity step by name.
     """
 
     study: str
@@ -73,6 +75,7 @@ class ReportInputs:
     descriptions: Mapping[str, str]
     versions: Mapping[str, str]
     plant: Plant = field(default_factory=Plant)
+    identity: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def build_content(inputs: ReportInputs) -> ReportContent:
@@ -109,6 +112,7 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         stand_ins=_stand_ins(settings, labels),
         statuses=grids.statuses_grid(sample, used, labels),
         ledgers=grids.ledger_grids(inputs.ledgers),
+        identity=identity_grids(inputs.identity),
         models=grids.models_grid(results, labels),
         model_links=tuple((name, _model_links(name)) for name in estimated),
         audit=tuple(Link(text, f"../audit/{name}") for text, name in AUDIT_FILES),

@@ -165,6 +165,7 @@ class ReportContent:
     stand_ins: tuple[str, ...]
     statuses: Grid
     ledgers: tuple[Grid, ...]
+    identity: tuple[Grid, ...]
     models: Grid
     model_links: tuple[tuple[str, tuple[Link, ...]], ...]
     audit: tuple[Link, ...]

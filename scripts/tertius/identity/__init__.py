@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from tertius.identity.clusters import LARGEST_CLUSTER
 from tertius.identity.cut import cut_units
-from tertius.identity.match import SCORE_CUT, match_names
-from tertius.identity.names import guessed_type, organisation_key, person_key, slug
+from tertius.identity.groups import ROLL_UPS, heads
+from tertius.identity.kinds import TypeReader
+from tertius.identity.match import match_names
+from tertius.identity.names import Parsed, Reader
 from tertius.identity.resolve import Identity, resolve
+from tertius.identity.text import person_key, slug
 
 __all__ = [
-    "SCORE_CUT",
+    "LARGEST_CLUSTER",
+    "ROLL_UPS",
     "Identity",
+    "Parsed",
+    "Reader",
+    "TypeReader",
     "cut_units",
-    "guessed_type",
+    "heads",
     "match_names",
-    "organisation_key",
     "person_key",
     "resolve",
     "slug",

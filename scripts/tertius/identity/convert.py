@@ -7,15 +7,22 @@ from typing import Any
 
 import polars as pl
 
-from tertius.identity.names import person_key, slug
+from tertius.identity.groups import roll_up
+from tertius.identity.text import person_key, slug
 from tertius.problems import SHOWN, Problems
 from tertius.sources.result import Step, step
 
 
 def with_ids(
-    tables: Mapping[str, pl.DataFrame], ids: Mapping[str, str]
+    tables: Mapping[str, pl.DataFrame], ids: Mapping[str, str], heads: pl.DataFrame | None = None
 ) -> tuple[dict[str, pl.DataFrame], list[Step]]:
     """All tables but organisations and inventors, with ids; names without an id leave their rows.
+
+    Args:
+        tables: as read, with names.
+        ids: organisation of each name.
+        heads: org_id, year, head_id where subsidiaries are put to their heads: each record goes to
+            the head in the record's own year.
 
     Raises:
         InputError: two different rows of one firm and year after names became ids.
@@ -32,7 +39,11 @@ def with_ids(
         ("firm_years", _firm_years),
     ):
         if name in tables:
-            resolved[name], more = make(_named(tables[name], ids))
+            named = _named(tables[name], ids)
+            if heads is not None and heads.height:
+                named, more = _to_heads(name, named, tables, heads)
+                steps += more
+            resolved[name], more = make(named)
             steps += more
     if "policies" in tables and "target_org" in tables["policies"].columns:
         target = pl.col("target_org").replace_strict(ids, default=None, return_dtype=pl.String)
@@ -43,6 +54,25 @@ def with_ids(
 def _named(table: pl.DataFrame, ids: Mapping[str, str]) -> pl.DataFrame:
     org_id = pl.col("name").replace_strict(ids, default=None, return_dtype=pl.String)
     return table.with_columns(org_id.alias("org_id"))
+
+
+def _to_heads(
+    name: str, named: pl.DataFrame, tables: Mapping[str, pl.DataFrame], heads: pl.DataFrame
+) -> tuple[pl.DataFrame, list[Step]]:
+    """Rows of subsidiaries go to their heads; accounts of subsidiaries stand in the head's."""
+    if name == "firm_years":
+        dates = named.select("org_id", "year").unique()
+        moved = roll_up(named, dates.select("year").unique(), heads)
+        kept = moved.filter(moved["org_id"] == named["org_id"])
+        gone = named.height - kept.height
+        return kept, [
+            step("firm-years of subsidiaries", gone, "consolidated: the head's row counts")
+        ]
+    key, table = ("pid", "patents") if name == "patent_applicants" else ("aid", "alliances")
+    year = pl.col("year") if key == "pid" else pl.col("start_date").dt.year().alias("year")
+    moved = roll_up(named, tables[table].select(key, year), heads)
+    changed = int((moved["org_id"] != named["org_id"]).fill_null(False).sum())
+    return moved, [step(f"{name}: rows put to a head", changed, "owner in the record's year")]
 
 
 def _applicants(named: pl.DataFrame) -> tuple[pl.DataFrame, list[Step]]:

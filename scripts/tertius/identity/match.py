@@ -1,24 +1,28 @@
-"""Names matched to registered organisations: by id, by name, by key, then by near spelling."""
+"""Names become organisations: registered ones where there is a register, groups of names else."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
-import numpy as np
 import polars as pl
-from rapidfuzz import fuzz, process
-from rapidfuzz.distance import OSA
 
-from tertius.identity.names import is_east_asian, organisation_key, slug
-
-SCORE_CUT = 92.0
-"""Least similarity (0-100, of words in alphabetical order) at which two keys are one name."""
-SHORTEST_FUZZY = 6
-"""Keys of fewer letters are compared exactly only."""
-BLOCK_ROWS = 2_000
-"""Names compared with a block of the register at a time; bounds memory."""
+from tertius.identity.blocks import CHUNK, candidate_pairs
+from tertius.identity.clusters import LARGEST_CLUSTER, Edge, cluster
+from tertius.identity.evidence import (
+    NO_CONTEXT,
+    SHOW_AT,
+    Context,
+    Evidence,
+    Judge,
+    without_digraphs,
+)
+from tertius.identity.names import Parsed, Reader
+from tertius.identity.nodes import Match, Node
+from tertius.identity.text import slug
+from tertius.identity.told import Told
 
 MATCH_SCHEMA = {
     "name": pl.String,
@@ -27,49 +31,56 @@ MATCH_SCHEMA = {
     "method": pl.String,
     "matched_name": pl.String,
     "score": pl.Float64,
+    "why": pl.String,
     "n_records": pl.Int64,
 }
+Contexts = Callable[[Sequence[str]], Mapping[str, Context]]
+"""Tells what the records say of some names."""
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A registered organisation that names are matched to."""
+    """A registered organisation that names are matched to.
+
+    Attributes:
+        org_id: its id; `given` says whether it is the register's own.
+    """
 
     org_id: str
     name: str
-    key: str
     given: bool = False
-    """Whether the id is the register's own."""
 
 
 @dataclass(frozen=True)
-class Match:
-    """Where a name went and why.
+class Matches:
+    """What `match_names` found: a match for every name, and the pairs to review."""
 
-    Attributes:
-        org_id: the organisation; None while none is found.
-        method: id | name | key | slip | fuzzy | ambiguous | vetoed | new.
-        matched_name: the registered name.
-        score: similarity of the keys, 0-100.
-    """
-
-    org_id: str | None
-    method: str
-    matched_name: str | None = None
-    score: float | None = None
+    found: Mapping[str, Match]
+    review: pl.DataFrame
+    merged_anchors: Mapping[str, str] = field(default_factory=dict)
 
 
-def registered(register: pl.DataFrame) -> pl.DataFrame:
-    """The register with `org_id` filled and `key`, sorted by name.
+def free_id(wish: str, taken: set[str]) -> str:
+    """The wished id, numbered from ~2 on where it is taken; notes it as taken."""
+    chosen, number = wish, 2
+    while chosen in taken:
+        chosen, number = f"{wish}~{number}", number + 1
+    taken.add(chosen)
+    return chosen
+
+
+def registered(register: pl.DataFrame, reader: Reader) -> pl.DataFrame:
+    """The register with `org_id` filled, `key` and `given`, sorted by name.
 
     A made id is the slug of the name's key; of the whole name where two names share a key.
 
     Args:
         register: at least name and org_id (null where the register has none).
+        reader: reads names.
     """
     rows = register.sort("name", "org_id", nulls_last=True)
     names = rows["name"].to_list()
-    keys = [organisation_key(name) or name for name in names]
+    keys = [reader.key(name) or name for name in names]
     count = Counter(keys)
     taken = set(rows["org_id"].drop_nulls())
     ids = []
@@ -85,125 +96,191 @@ def registered(register: pl.DataFrame) -> pl.DataFrame:
 
 def anchors_of(known: pl.DataFrame) -> list[Anchor]:
     """Anchors of a register that went through `registered`."""
-    return [Anchor(*row) for row in known.select("org_id", "name", "key", "given").iter_rows()]
-
-
-def free_id(wish: str, taken: set[str]) -> str:
-    """The wished id, numbered from ~2 on where it is taken; notes it as taken."""
-    chosen, number = wish, 2
-    while chosen in taken:
-        chosen, number = f"{wish}~{number}", number + 1
-    taken.add(chosen)
-    return chosen
+    return [Anchor(*row) for row in known.select("org_id", "name", "given").iter_rows()]
 
 
 def match_names(
-    names: Sequence[str], anchors: Sequence[Anchor], cut: float = SCORE_CUT
-) -> dict[str, Match]:
-    """Match each name to one registered organisation at most.
+    names: Mapping[str, int],
+    anchors: Sequence[Anchor],
+    reader: Reader,
+    contexts: Contexts | None = None,
+    largest: int = LARGEST_CLUSTER,
+) -> Matches:
+    """Put every name to one organisation.
 
-    Tried in order: the name is a registered id; it is a registered name letter by letter; its key
-    is the key of exactly one registered name; its key differs from exactly one key by two
-    neighbouring letters that changed places; its key is nearest to exactly one key of the same
-    first letter with `fuzz.token_sort_ratio` >= cut (equal numbers in both). The last two are for
-    Latin keys of six letters or more.
+    A name that is a registered id or, letter by letter, a registered name goes there. All others
+    become groups with the registered names by evidence (`Judge`, `cluster`); decisions of the
+    lexicon win over everything, also over the register.
 
     Args:
-        names: distinct names.
+        names: distinct names with their numbers of records.
         anchors: the register.
-        cut: least similarity.
+        reader: reads names and holds the lexicon.
+        contexts: gives country, city, inventors and classes of the names that need them.
+        largest: names of one organisation beyond which a group is stopped.
 
     Returns:
-        A match for every name; method new, ambiguous or vetoed where none was found.
+        A match for every name; the same for any order, repetition and case of names.
+
+    Raises:
+        InputError: decisions that contradict each other.
     """
+    nodes = make_nodes(names, anchors, reader)
+    judge = Judge(reader.lexicon)
+    edges, vetoes, compare = _edges(nodes, judge, contexts)
+    decided = decided_pairs(nodes, reader)
+    made = cluster(
+        len(nodes),
+        edges,
+        [node.order for node in nodes],
+        [node.anchor for node in nodes],
+        compare,
+        [pair for pair, same in decided if same],
+        [pair for pair, same in decided if not same],
+        largest,
+    )
+    told = Told(nodes, made, compare, vetoes, {i for pair, same in decided if same for i in pair})
+    found = told.matches()
+    merged = told.merged_anchors()
     by_id = {anchor.org_id: anchor for anchor in anchors if anchor.given}
-    by_name = {anchor.name: anchor for anchor in anchors}
-    by_key: dict[str, list[Anchor]] = defaultdict(list)
-    for anchor in anchors:
-        by_key[anchor.key].append(anchor)
-    found: dict[str, Match] = {}
-    waiting: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(names):
-        key = organisation_key(name)
+    by_name = {anchor.name: anchor for anchor in sorted(anchors, key=lambda a: a.org_id)}
+    for name in names:
         exact = by_id.get(name) or by_name.get(name)
         if exact is not None:
-            found[name] = Match(exact.org_id, "id" if name in by_id else "name", exact.name, 100.0)
-        elif len(by_key.get(key, ())) == 1:
-            found[name] = Match(by_key[key][0].org_id, "key", by_key[key][0].name, 100.0)
-        elif key in by_key:
-            found[name] = Match(None, "ambiguous", by_key[key][0].name, 100.0)
-        else:
-            waiting[key].append(name)
-    slips = _slips(sorted(waiting), by_key)
-    left = [key for key in sorted(waiting) if key not in slips]
-    for key, match in {**slips, **_nearest(left, by_key, cut)}.items():
-        found.update(dict.fromkeys(waiting[key], match))
-    return found
+            org_id = merged.get(exact.org_id, exact.org_id)
+            method = "id" if name in by_id else "name"
+            found[name] = Match(org_id, exact.name, method, exact.name, 100.0)
+        elif name not in found:
+            found[name] = Match(None, "", "new")
+    return Matches(found, told.review(), merged)
 
 
-def _slips(keys: Sequence[str], by_key: dict[str, list[Anchor]]) -> dict[str, Match]:
-    """Keys that differ from exactly one registered key by a swap of two neighbouring letters."""
-    same_letters: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for key in sorted(by_key):
-        same_letters[_letters(key)].append(key)
-    found = {}
-    for key in keys:
-        if len(key) < SHORTEST_FUZZY or is_east_asian(key):
+def make_nodes(names: Mapping[str, int], anchors: Sequence[Anchor], reader: Reader) -> list[Node]:
+    """One node for names of equal key and law, one for every registered organisation."""
+    marked = {reader.text(n) for d in reader.lexicon.decisions for n in (d.name_a, d.name_b)}
+    aliases = {
+        _alias_key(reader.parse(a)): (reader.parse(b), why) for a, b, why in reader.lexicon.aliases
+    }
+    exact = {a.name for a in anchors} | {a.org_id for a in anchors if a.given}
+    nodes: dict[tuple[object, ...], Node] = {}
+    for anchor in sorted(anchors, key=lambda a: (a.org_id, a.name)):
+        parsed, alias = _read(anchor.name, reader, aliases)
+        marker = f"@{anchor.org_id}"
+        if not parsed.key:
+            alone = (anchor.name,)
+            parsed = replace(parsed, key=anchor.name, words=alone, core=alone)
+        named = [(anchor.name, names.get(anchor.name, 0))]
+        nodes[marker, anchor.name] = Node(parsed, anchor.org_id, marker, named, alias=alias)
+    for name in sorted(names, key=lambda n: (n.casefold(), n)):
+        if name in exact:
             continue
-        near = [other for other in same_letters[_letters(key)] if OSA.distance(key, other) == 1]
-        if len(near) == 1 and len(by_key[near[0]]) == 1:
-            anchor = by_key[near[0]][0]
-            score = 100.0 * OSA.normalized_similarity(key, near[0])
-            found[key] = Match(anchor.org_id, "slip", anchor.name, score)
-    return found
+        parsed, alias = _read(name, reader, aliases)
+        if not parsed.key:
+            continue
+        text = reader.text(name)
+        marker = text if text in marked else ""
+        place = (parsed.key, parsed.areas, marker)
+        if place not in nodes:
+            nodes[place] = Node(parsed, None, marker, [], alias=alias)
+        nodes[place].names.append((name, names[name]))
+    for node in nodes.values():
+        node.names.sort(key=lambda x: (-x[1], x[0].casefold(), x[0]))
+    return sorted(nodes.values(), key=lambda node: node.order)
 
 
-def _letters(key: str) -> tuple[str, ...]:
-    """The letters of each word in alphabetical order; digits stay where they are."""
-    return tuple("".join(sorted(word)) if word.isalpha() else word for word in key.split())
+def _read(
+    name: str, reader: Reader, aliases: Mapping[str, tuple[Parsed, str]]
+) -> tuple[Parsed, str]:
+    """A name as read; a known alias reads as the name that it stands for."""
+    parsed, reasons = reader.parse(name), []
+    for _ in range(3):
+        target, why = aliases.get(_alias_key(parsed), (parsed, ""))
+        if target.key == parsed.key:
+            break
+        parsed = replace(target, name=name, forms=parsed.forms, areas=parsed.areas)
+        reasons.append(why)
+    return parsed, "; ".join(reasons)
 
 
-def _nearest(keys: Sequence[str], by_key: dict[str, list[Anchor]], cut: float) -> dict[str, Match]:
-    """Nearest registered key of each key, block by block of the first letter."""
-    blocks: dict[str, list[str]] = defaultdict(list)
-    for key in sorted(by_key):
-        blocks[key[:1]].append(key)
-    asked: dict[str, list[str]] = defaultdict(list)
-    found = dict.fromkeys(keys, Match(None, "new"))
-    for key in keys:
-        if len(key) >= SHORTEST_FUZZY and not is_east_asian(key) and key[:1] in blocks:
-            asked[key[:1]].append(key)
-    for letter, wanted in asked.items():
-        block = blocks[letter]
-        for start in range(0, len(wanted), BLOCK_ROWS):
-            part = wanted[start : start + BLOCK_ROWS]
-            scores = process.cdist(
-                part, block, scorer=fuzz.token_sort_ratio, score_cutoff=cut, dtype=np.float64
-            )
-            for key, row in zip(part, scores, strict=True):
-                found[key] = _best(key, row, block, by_key, cut)
-    return found
+def _alias_key(parsed: Parsed) -> str:
+    return " ".join(sorted(without_digraphs(word) for word in parsed.core))
 
 
-def _best(
-    key: str,
-    scores: np.ndarray[tuple[int], np.dtype[np.float64]],
-    block: Sequence[str],
-    by_key: dict[str, list[Anchor]],
-    cut: float,
-) -> Match:
-    top = float(scores.max())
-    if top < cut:
-        return Match(None, "new")
-    places = np.flatnonzero(scores == top)
-    nearest = by_key[block[int(places[0])]]
-    if len(places) > 1 or len(nearest) > 1:
-        return Match(None, "ambiguous", nearest[0].name, top)
-    if _numbers(key) != _numbers(nearest[0].key):
-        return Match(None, "vetoed", nearest[0].name, top)
-    return Match(nearest[0].org_id, "fuzzy", nearest[0].name, top)
+def _together(contexts: Sequence[Context]) -> Context:
+    countries = {c.country for c in contexts} - {None}
+    cities = {c.city for c in contexts} - {None}
+    return Context(
+        next(iter(countries)) if len(countries) == 1 else None,
+        next(iter(cities)) if len(cities) == 1 else None,
+        frozenset().union(*(c.inventors for c in contexts)),
+        frozenset().union(*(c.classes for c in contexts)),
+    )
 
 
-def _numbers(key: str) -> list[str]:
-    """Words that tell near names apart: numbers and single letters, sorted."""
-    return sorted(word for word in key.split() if len(word) == 1 or any(map(str.isdigit, word)))
+def _edges(
+    nodes: Sequence[Node], judge: Judge, contexts: Contexts | None
+) -> tuple[list[Edge], list[Edge], Callable[[int, int], Evidence]]:
+    """Scored pairs, forbidden pairs of equal letters, and a remembered comparison.
+
+    Names are compared by their letters first; what the records say is fetched for those only that
+    are near and not equal.
+    """
+    known: dict[tuple[int, int], Evidence] = {}
+
+    def compare(a: int, b: int) -> Evidence:
+        pair = (a, b) if a < b else (b, a)
+        if pair not in known:
+            known[pair] = _compare(nodes[pair[0]], nodes[pair[1]], judge)
+        return known[pair]
+
+    vetoes, asked = [], set()
+    pairs = candidate_pairs([node.parsed for node in nodes])
+    for a, b in chain.from_iterable(
+        pairs[start : start + CHUNK].tolist() for start in range(0, len(pairs), CHUNK)
+    ):
+        evidence = _compare(nodes[a], nodes[b], judge)
+        if evidence.score >= SHOW_AT:
+            known[a, b] = evidence
+            if nodes[a].parsed.key != nodes[b].parsed.key:
+                asked |= {a, b}
+        elif evidence.veto and judge.alike(nodes[a].parsed, nodes[b].parsed):
+            vetoes.append(Edge(a, b, evidence))
+    if contexts is not None and asked:
+        told = contexts(sorted({name for i in asked for name, _ in nodes[i].names}))
+        for i in asked:
+            nodes[i].context = _together([told.get(name, NO_CONTEXT) for name, _ in nodes[i].names])
+        for a, b in known:
+            known[a, b] = _compare(nodes[a], nodes[b], judge)
+    edges = [Edge(a, b, found) for (a, b), found in known.items() if found.score >= SHOW_AT]
+    return edges, vetoes, compare
+
+
+def _compare(a: Node, b: Node, judge: Judge) -> Evidence:
+    found = judge.compare(a.parsed, b.parsed, a.context, b.context)
+    aliases = tuple(f"alias: {node.alias}" for node in (a, b) if node.alias)
+    return replace(found, why=(*found.why, *aliases)) if found.score and aliases else found
+
+
+def decided_pairs(nodes: Sequence[Node], reader: Reader) -> list[tuple[tuple[int, int], bool]]:
+    """Pairs of nodes that the decisions name, and whether they are the same.
+
+    A decision holds for the names as written (in any case) and for all that read the same.
+    """
+    by_text: dict[str, set[int]] = defaultdict(set)
+    by_key: dict[tuple[str, frozenset[str]], set[int]] = defaultdict(set)
+    for place, node in enumerate(nodes):
+        for name, _ in node.names:
+            by_text[reader.text(name)].add(place)
+        by_key[node.parsed.key, node.parsed.areas].add(place)
+    found = []
+    for decision in reader.lexicon.decisions:
+        sides = []
+        for name in (decision.name_a, decision.name_b):
+            parsed = reader.parse(name)
+            exact = by_text[reader.text(name)]
+            sides.append((exact, exact | by_key[parsed.key, parsed.areas]))
+        (exact_a, wide_a), (exact_b, wide_b) = sides
+        if wide_a & wide_b and not decision.same:
+            wide_a, wide_b = exact_a, exact_b
+        found += [((a, b), decision.same) for a in wide_a for b in wide_b if a != b]
+    return sorted({(min(p), max(p)): same for p, same in found}.items())

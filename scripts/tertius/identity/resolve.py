@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from tertius.identity.clusters import LARGEST_CLUSTER
+from tertius.identity.context import contexts_of
 from tertius.identity.convert import inventors_of, with_ids
-from tertius.identity.match import (
-    MATCH_SCHEMA,
-    SCORE_CUT,
-    Match,
-    anchors_of,
-    free_id,
-    match_names,
-    registered,
-)
-from tertius.identity.names import guessed_type, organisation_key, person_key, slug
+from tertius.identity.groups import heads, owners_of
+from tertius.identity.kinds import TypeReader
+from tertius.identity.match import MATCH_SCHEMA, Matches, anchors_of, free_id, match_names
+from tertius.identity.match import registered as with_made_ids
+from tertius.identity.names import Reader
+from tertius.identity.text import person_key, slug
 from tertius.sources.result import Step, step
 from tertius.tables import SCHEMAS
 
@@ -37,52 +36,82 @@ class Identity:
 
     Attributes:
         tables: typed tables by name, as in `tables.SCHEMAS`.
-        matches: name, key, org_id, method (id | name | key | slip | fuzzy | new | ambiguous |
-            vetoed | person), matched_name, score, n_records; a row a name. `ambiguous` and `vetoed`
-            names became organisations of their own; matched_name is the one they were not merged
-            with.
+        matches: name, key, org_id, method (id | name | key | slip | fuzzy | alias | override |
+            new | ambiguous | vetoed | person), matched_name, score, why, n_records; a row a name.
+            `ambiguous` and `vetoed` names became organisations of their own; matched_name is the
+            one they were not merged with.
+        review: pairs that a person should look at.
         ledger: counts of merges, guesses and drops.
     """
 
     tables: Mapping[str, pl.DataFrame]
     matches: pl.DataFrame
+    review: pl.DataFrame
     ledger: tuple[Step, ...] = field(default=())
 
 
-def resolve(tables: Mapping[str, pl.DataFrame], unit: str, cut: float = SCORE_CUT) -> Identity:
+def resolve(
+    tables: Mapping[str, pl.DataFrame],
+    unit: str,
+    reader: Reader,
+    roll_up: str = "none",
+    largest: int = LARGEST_CLUSTER,
+) -> Identity:
     """Give every organisation and inventor one id and put the ids into the tables.
 
-    Names of organisations are matched to the register (rows of `organisations`); spellings that no
-    registered name explains become new organisations, one for each key, with a type guessed from
-    the name. Persons among the applicants make no organisations. Parents are kept as facts and not
-    rolled up. An inventor is a name without case, accents and punctuation.
+    Names of organisations are matched to the register (rows of `organisations`) and to each other
+    (`match_names`); names that no registered one explains become new organisations with a type
+    read from the name. Persons among the applicants make no organisations. Parents are kept as
+    facts; under a roll-up each record goes to the head of its organisation in the record's year.
+    An inventor is a name without case, accents and punctuation.
 
     Args:
         tables: as read, with names.
         unit: organisation | inventor; for inventors `organisations` holds the inventors.
-        cut: least similarity of a near spelling (0-100).
+        reader: reads names by the study's lexicon.
+        roll_up: none | majority | controlling.
+        largest: names of one organisation beyond which a group is stopped and shown.
 
     Returns:
-        Tables, matches and ledger; the same for any order of rows.
+        Tables, matches, review and ledger; the same for any order of rows.
     """
     listed = _one_row_a_name(tables.get("organisations"))
-    known = registered(listed.filter(pl.col("type") != "person"))
+    known = with_made_ids(listed.filter(pl.col("type") != "person"), reader)
     mentions = _mentions(tables)
     persons, counted = _persons(listed, mentions, tables.get("patent_inventors"))
-    names = [name for name in mentions["name"] if name not in persons]
-    found = match_names(names, anchors_of(known), cut)
-    matches = _match_frame(mentions, found, persons, set(known["org_id"]))
-    organisations, guessed = _organisations(known, matches)
+    counts = {n: k for n, k in mentions.select("name", "n_records").rows() if n not in persons}
+    made = match_names(
+        counts,
+        anchors_of(known),
+        reader,
+        lambda names: contexts_of(names, tables, listed),
+        largest,
+    )
+    known = known.filter(~pl.col("org_id").is_in(list(made.merged_anchors)))
+    matches = _match_frame(mentions, made, persons, set(known["org_id"]), reader)
+    organisations, guessed = _organisations(known, matches, TypeReader(reader))
     ids = {name: org_id for name, org_id in matches.select("name", "org_id").rows() if org_id}
-    resolved, steps = with_ids(tables, ids)
+    found = heads(owners_of(organisations), _years(tables), roll_up)
+    resolved, steps = with_ids(tables, ids, found)
     if "patent_inventors" in tables:
         resolved["patent_inventors"], people, more = inventors_of(tables["patent_inventors"])
         steps += more
         organisations = people if unit == "inventor" else organisations
     resolved["organisations"] = organisations
-    ledger = [*counted, *_method_counts(matches), *guessed, *steps]
+    ledger = [*counted, *_method_counts(matches), *_review_counts(made), *guessed, *steps]
     ledger.append(step(f"{unit}s", organisations.height))
-    return Identity(resolved, matches, tuple(ledger))
+    return Identity(resolved, matches, made.review, tuple(ledger))
+
+
+def _years(tables: Mapping[str, pl.DataFrame]) -> list[int]:
+    """Years in which records are dated."""
+    found: set[int] = set()
+    for name in ("patents", "firm_years"):
+        if name in tables:
+            found |= set(tables[name]["year"].drop_nulls().to_list())
+    if "alliances" in tables:
+        found |= set(tables["alliances"]["start_date"].drop_nulls().dt.year().to_list())
+    return sorted(found)
 
 
 def _one_row_a_name(organisations: pl.DataFrame | None) -> pl.DataFrame:
@@ -139,24 +168,44 @@ def _persons(
 
 
 def _match_frame(
-    mentions: pl.DataFrame, found: Mapping[str, Match], persons: set[str], taken: set[str]
+    mentions: pl.DataFrame, made: Matches, persons: set[str], taken: set[str], reader: Reader
 ) -> pl.DataFrame:
-    """A row for every name; unmatched keys become organisations with free ids."""
-    made: dict[str, str] = {}
-    rows = []
+    """A row for every name; groups without a registered organisation get free ids."""
+    new = sorted(
+        {m.group for n, m in made.found.items() if m.org_id is None and m.group},
+        key=lambda group: (reader.key(group), group.casefold(), group),
+    )
+    ids = _new_ids(new, taken, reader)
+    rows: list[tuple[object, ...]] = []
     for name, n_records in mentions.select("name", "n_records").rows():
-        key = organisation_key(name)
-        match = Match(None, "person") if name in persons else found[name]
-        org_id = match.org_id
-        if org_id is None and match.method != "person" and key:
-            if key not in made:
-                made[key] = free_id(slug(key), taken)
-            org_id = made[key]
-        rows.append((name, key, org_id, match.method, match.matched_name, match.score, n_records))
+        key = reader.key(name)
+        if name in persons:
+            rows.append((name, key, None, "person", None, None, "", n_records))
+            continue
+        match = made.found[name]
+        org_id = match.org_id or ids.get(match.group)
+        shown = (match.matched_name, match.score, match.why)
+        rows.append((name, key, org_id, match.method, *shown, n_records))
     return pl.DataFrame(rows, schema=MATCH_SCHEMA, orient="row")
 
 
-def _organisations(known: pl.DataFrame, matches: pl.DataFrame) -> tuple[pl.DataFrame, list[Step]]:
+def _new_ids(groups: list[str], taken: set[str], reader: Reader) -> dict[str, str]:
+    """Ids of new organisations: the slug of the key, with the legal form where keys repeat."""
+    parsed = {group: reader.parse(group) for group in groups}
+    count = Counter(p.key for p in parsed.values())
+    ids = {}
+    for group in groups:
+        key, forms = parsed[group].key, parsed[group].forms
+        wish = slug(key)
+        if count[key] > 1 and forms:
+            wish = slug(f"{key} {forms[0]}")
+        ids[group] = free_id(wish, taken)
+    return ids
+
+
+def _organisations(
+    known: pl.DataFrame, matches: pl.DataFrame, types_of: TypeReader
+) -> tuple[pl.DataFrame, list[Step]]:
     """Registered organisations and the new ones, named by their most frequent spelling."""
     ids = dict(matches.select("name", "org_id").rows())
     old = known.drop("key", "given").with_columns(
@@ -172,7 +221,7 @@ def _organisations(known: pl.DataFrame, matches: pl.DataFrame) -> tuple[pl.DataF
         .unique("org_id", keep="first", maintain_order=True)
         .select("org_id", "name")
     )
-    types = [guessed_type(name) for name in new["name"]]
+    types = [types_of.type_of(name) for name in new["name"]]
     created = new.with_columns(pl.Series("type", types, dtype=pl.String))
     table = pl.concat([old.drop("parent"), created], how="diagonal").sort("org_id")
     steps = [step("organisations of the register", old.height)]
@@ -183,6 +232,11 @@ def _organisations(known: pl.DataFrame, matches: pl.DataFrame) -> tuple[pl.DataF
     return table, steps
 
 
+def _review_counts(made: Matches) -> list[Step]:
+    outcomes = made.review["outcome"].value_counts().sort("outcome")
+    return [step(f"pairs to review, {outcome}", n) for outcome, n in outcomes.rows()]
+
+
 def _method_counts(matches: pl.DataFrame) -> list[Step]:
     notes = {
         "id": "the name is a registered id",
@@ -190,9 +244,11 @@ def _method_counts(matches: pl.DataFrame) -> list[Step]:
         "key": "without case, punctuation, legal form",
         "slip": "two neighbouring letters changed places",
         "fuzzy": "near spelling",
+        "alias": "another name in the list of aliases",
+        "override": "decided by a person",
         "new": "no registered organisation",
-        "ambiguous": "near to several registered organisations, so to none",
-        "vetoed": "near, but numbers differ",
+        "ambiguous": "as near to several organisations that exclude each other, so to none",
+        "vetoed": "the same words, but numbers or the law of the legal form differ",
         "person": "no organisation",
     }
     nameless = matches.filter(pl.col("org_id").is_null(), pl.col("method") != "person").height
