@@ -36,6 +36,7 @@ bench: setup          ## time the kernels against other packages; writes docs/be
 	  || $(BIN)/python -m pip install -q --require-hashes -r requirements-bench.lock
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/networks.py
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/ties.py
+	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/identity.py
 
 dry-run: setup        ## what would run, and why
 	$(RUN) --dry-run

@@ -27,7 +27,6 @@ def main(
     descriptions: Path,
     facts: list[Path],
     ledgers: list[Path],
-    identity: Path,
     truth: list[Path],
     page: Path,
     study: str,
@@ -37,6 +36,7 @@ def main(
     claims: Mapping[str, Mapping[str, Any]],
     exhibits: list[Mapping[str, Any]],
     packages: list[str],
+    identity: Path | None = None,
 ) -> None:
     wanted = [Exhibit.from_plain(plain) for plain in exhibits]
     environment = provenance.environment(packages)
@@ -53,7 +53,7 @@ def main(
         verdicts=pl.read_csv(verdicts, infer_schema_length=None),
         identity={
             path.stem: pl.read_csv(path, infer_schema_length=None)
-            for path in sorted(identity.glob("*.csv"))
+            for path in (sorted(identity.glob("*.csv")) if identity else ())
             if path.stem != "matches"
         },
         ledgers={path.stem: json.loads(path.read_text("utf-8")) for path in ledgers},

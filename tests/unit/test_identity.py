@@ -17,7 +17,6 @@ from tertius.registry.lexicon import load_lexicon
 from tertius.sources import read_source
 from tertius.tables import SCHEMAS, validate
 
-
 READER = Reader(load_lexicon(Path(__file__).resolve().parents[2] / "config" / "identity"))
 organisation_key = READER.key
 

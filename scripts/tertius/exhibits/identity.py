@@ -296,5 +296,5 @@ def _cell(head: str, value: object) -> str:
     if isinstance(value, float):
         if head.startswith("share"):
             return share(value)
-        return count(int(value)) if value == int(value) and abs(value) > 2 else real(value)
+        return count(int(value)) if value == int(value) else real(value)
     return count(value) if isinstance(value, int) else str(value)

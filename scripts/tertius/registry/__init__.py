@@ -90,6 +90,7 @@ def load_registry(root: Path, name: str, raw_dir: str | None = None) -> Registry
 
 def _files(root: Path) -> list[str]:
     found = [*(root / "config").rglob("*.yaml"), *(root / "workflow" / "schemas").glob("*.yaml")]
+    found += (root / "config" / "identity").rglob("*.csv")
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 
