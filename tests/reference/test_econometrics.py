@@ -12,9 +12,9 @@ from scipy import stats
 
 from tertius.estimate import Estimate, estimate_model
 from tertius.estimate.fe_poisson import absorbed_poisson, cluster_scores
-from tertius.estimate.inference import cluster_covariance
 from tertius.estimate.sample import Sample
 from tertius.estimate.two_way import make_effects
+from tertius.inference.covariance import cluster_covariance
 from tertius.model_spec import resolve_spec
 from tertius.shapes.quadratic import Quadratic, end_slopes, fieller_set
 

@@ -20,7 +20,7 @@ from tertius.estimate import (
     estimate_from_frames,
     estimate_model,
 )
-from tertius.estimate.inference import cluster_bootstrap_draws, cluster_weights
+from tertius.inference.score_bootstrap import cluster_bootstrap_draws, cluster_weights
 from tertius.model_spec import resolve_spec
 
 

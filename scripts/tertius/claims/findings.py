@@ -16,9 +16,11 @@ import polars as pl
 
 from tertius.claims.registry import ClaimTest
 from tertius.estimate import Estimate
-from tertius.estimate.inference import Hypothesis, minimum_detectable_effect, p_value_of
 from tertius.estimate.result import confidence_interval
 from tertius.estimate.two_way import FloatArray
+from tertius.inference.covariance import p_value_of
+from tertius.inference.power import minimum_detectable_effect
+from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import Term, parse_term
 from tertius.shapes import (
     InvertedU,

@@ -11,8 +11,8 @@ import polars as pl
 from scipy import stats
 
 from tertius.estimate.design import LedgerStep
-from tertius.estimate.inference import p_value_of
 from tertius.estimate.result import STATISTICS, Estimate, VariableStats
+from tertius.inference.covariance import p_value_of
 from tertius.model_spec import ModelSpec, parse_term
 
 

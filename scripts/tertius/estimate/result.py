@@ -12,14 +12,10 @@ from scipy import stats
 
 from tertius.estimate.columns import Base, NotEstimable
 from tertius.estimate.design import Design, LedgerStep
-from tertius.estimate.inference import (
-    CONVENTION_TEXT,
-    Hypothesis,
-    cluster_covariance,
-    small_sample_factor,
-)
 from tertius.estimate.sample import Sample
 from tertius.estimate.two_way import FloatArray, IntArray
+from tertius.inference.covariance import CONVENTION_TEXT, cluster_covariance, small_sample_factor
+from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import ModelSpec, canonical_term, parse_term
 
 FEW_CLUSTERS = 50

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.inference import p_value_of
 from tertius.estimate.result import Estimate, confidence_interval
 from tertius.estimate.two_way import FloatArray
+from tertius.inference.covariance import p_value_of
 from tertius.shapes.common import (
     ShapeResult,
     base_of,
