@@ -51,6 +51,8 @@ def write_estimate(folder: Path, frames: EstimateFrames, notes: Mapping[str, str
     frames.covariance.write_csv(folder / "covariance.csv")
     frames.sample.write_csv(folder / "sample.csv")
     write_json({**frames.fit, **notes}, folder / "fit.json")
+    for name, table in frames.tables.items():
+        table.write_csv(folder / f"{name}.csv")
     write_spec(folder, frames.spec)
 
 

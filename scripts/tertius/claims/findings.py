@@ -277,7 +277,7 @@ def _count_bends(curve: InvertedU, estimate: Estimate) -> dict[str, float]:
 
     The index may bend down where the expected count still bends up (Ai & Norton 2003).
     """
-    if not estimate.is_count:
+    if estimate.link != "log":
         return {}
     known = estimate.variables[curve.subject]
     points = {"minimum": known.min, "mean": known.mean, "maximum": known.max}
@@ -343,7 +343,7 @@ def _effects(estimate: Estimate, terms: Sequence[str], alpha: float) -> tuple[Ef
         error = estimate.std_error_of(gradient)
         low, high = confidence_interval(value, error, estimate.dof, 1 - 2 * alpha)
         numbers = (value, low, high, minimum_detectable_effect(error))
-        if estimate.is_count:
+        if estimate.link == "log":
             made.append(Effect(label, per, *(_expm1(v * scale) for v in numbers)))
         elif estimate.mean_outcome > 0:
             made.append(Effect(label, per, *(v * scale / estimate.mean_outcome for v in numbers)))

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import polars as pl
 
+from tertius.catalogue import ESTIMATORS
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.design import Design, LedgerStep, build_design
-from tertius.estimate.fe_ols import fit_fe_ols
-from tertius.estimate.fe_poisson import fit_fe_poisson
+from tertius.estimate.design import Columns, Design, LedgerStep, build_design
 from tertius.estimate.frames import EstimateFrames, estimate_frames, estimate_from_frames
-from tertius.estimate.result import Estimate, VariableStats
+from tertius.estimate.result import Diagnostic, Estimate, Fit, VariableStats
 from tertius.model_spec import ModelSpec
-
-ESTIMATORS: Mapping[str, Callable[[Design], Estimate]] = {
-    "fe_ols": fit_fe_ols,
-    "fe_poisson": fit_fe_poisson,
-}
 
 
 def estimate_model(panel: pl.DataFrame, spec: ModelSpec) -> Estimate:
@@ -32,14 +24,17 @@ def estimate_model(panel: pl.DataFrame, spec: ModelSpec) -> Estimate:
         InputError: columns are absent or keys repeat.
         KeyError: the estimator is unknown.
     """
-    return ESTIMATORS[spec.estimator](build_design(panel, spec))
+    return ESTIMATORS[spec.estimator].fit(build_design(panel, spec))
 
 
 __all__ = [
     "ESTIMATORS",
+    "Columns",
     "Design",
+    "Diagnostic",
     "Estimate",
     "EstimateFrames",
+    "Fit",
     "LedgerStep",
     "NotEstimable",
     "VariableStats",

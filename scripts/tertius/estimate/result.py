@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from tertius.catalogue import ESTIMATORS, Estimator
 from tertius.estimate.columns import Base, NotEstimable
 from tertius.estimate.design import Design, LedgerStep
 from tertius.estimate.sample import Sample
@@ -48,9 +49,30 @@ class VariableStats:
     winsor_high: float | None
 
 
+@dataclass(frozen=True)
+class Diagnostic:
+    """A number beside the coefficients: a test, a strength, a parameter; `text` reads it out.
+
+    `value` is the quantity itself where there is one (an effective F, a threshold), `statistic`,
+    `p_value` and `df` belong to a test; whatever does not apply is None.
+    """
+
+    text: str
+    value: float | None = None
+    statistic: float | None = None
+    p_value: float | None = None
+    df: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What an estimator hands over: coefficients (k,), influence by cluster (G, k), fitted (n,)."""
+    """What an estimator hands over: coefficients (k,), influence by cluster (G, k), fitted (n,).
+
+    Coefficients are named by `terms`; without these, by the design's labels of `columns`.
+    `covariance` and its words `se_convention` replace the clustered covariance made from
+    `influence`, for estimators with a covariance of their own; `information` is the inverse
+    information (k, k) behind the convention of that name. `dof` replaces G - 1.
+    """
 
     sample: Sample
     coefficients: FloatArray
@@ -61,6 +83,14 @@ class Fit:
     statistics: Mapping[str, float]
     iterations: int = 1
     warnings: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    covariance: FloatArray | None = None
+    se_convention: str = ""
+    information: FloatArray | None = None
+    dof: float | None = None
+    diagnostics: Mapping[str, Diagnostic] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    plain_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +100,8 @@ class Estimate:
     `coefficients` (k,), `covariance` (k, k) and `influence` (G, k) follow `terms`; `influence` is
     the bread times the score summed by cluster, so that b* - b is its weighted sum. `frame` has
     one row per observation: org_id, year, y, fitted and the raw variables (null where undefined)
-    with status.
+    with status. `tables` are further results of the estimator by name (first stage, event times).
+    `remarks` are the estimator's own sentences for the plain words of fit.json.
     """
 
     spec: ModelSpec
@@ -94,11 +125,19 @@ class Estimate:
     mean_outcome: float
     iterations: int = 1
     warnings: tuple[str, ...] = field(default_factory=tuple)
+    diagnostics: Mapping[str, Diagnostic] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
-    def is_count(self) -> bool:
-        """True where coefficients act on the log of the expected outcome."""
-        return self.spec.estimator == "fe_poisson"
+    def estimator(self) -> Estimator:
+        """Entry of the estimator in the catalogue."""
+        return ESTIMATORS[self.spec.estimator]
+
+    @property
+    def link(self) -> str:
+        """Scale of the coefficients: ``identity``, ``log`` of E[y] or ``logit``."""
+        return self.estimator.link
 
     @property
     def n_clusters(self) -> int:
@@ -187,19 +226,8 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
     ids = sample.cluster_ids
     frame = design.frame.filter(pl.Series(sample.rows)).drop("y_status")
     frame = frame.insert_column(frame.columns.index("y") + 1, pl.Series("fitted", fit.fitted))
-    labels = tuple(design.labels[j] for j in fit.columns)
-    n_firms, n_years = frame["org_id"].n_unique(), frame["year"].n_unique()
-    try:
-        factor = small_sample_factor(
-            spec.se_convention,
-            len(fit.fitted),
-            len(labels),
-            len(ids),
-            n_firms if "org_id" in spec.effects else 0,
-            n_years if "year" in spec.effects else 0,
-        )
-    except (ValueError, ZeroDivisionError) as error:
-        raise NotEstimable("too_few_rows", spec.name, f"{spec.name}: {error}") from error
+    labels = fit.terms or tuple(design.labels[j] for j in fit.columns)
+    covariance, words, dof = _covariance_of(spec, fit, frame, len(labels))
     variables = describe_variables(design, frame)
     collinear = tuple(design.labels[j] for j in fit.collinear)
     warnings = [*design.warnings, *fit.warnings, *_result_warnings(spec, len(ids), variables)]
@@ -209,13 +237,13 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         spec=spec,
         terms=labels,
         coefficients=fit.coefficients,
-        covariance=cluster_covariance(fit.influence, factor),
+        covariance=covariance,
         influence=fit.influence,
         cluster_ids=ids,
-        dof=float(len(ids) - 1),
+        dof=dof,
         n_obs=frame.height,
-        n_firms=n_firms,
-        n_years=n_years,
+        n_firms=frame["org_id"].n_unique(),
+        n_years=frame["year"].n_unique(),
         frame=frame,
         variables=variables,
         ledger=design.ledger + sample.ledger,
@@ -223,11 +251,39 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         collinear=collinear,
         unavailable=design.unavailable,
         statistics=fit.statistics,
-        se_convention=CONVENTION_TEXT[spec.se_convention].format(cluster=spec.cluster),
-        mean_outcome=float(frame["y"].to_numpy().mean()),
+        se_convention=words,
+        mean_outcome=float(frame["y"].drop_nulls().drop_nans().to_numpy().mean()),
         iterations=fit.iterations,
         warnings=tuple(warnings),
+        diagnostics=fit.diagnostics,
+        tables=fit.tables,
+        remarks=fit.plain_words,
     )
+
+
+def _covariance_of(
+    spec: ModelSpec, fit: Fit, frame: pl.DataFrame, k: int
+) -> tuple[FloatArray, str, float]:
+    """Covariance (k, k) under the convention, its words, and degrees of freedom."""
+    clusters, n = len(fit.sample.cluster_ids), len(fit.fitted)
+    dof = float(clusters - 1) if fit.dof is None else fit.dof
+    if fit.covariance is not None:
+        return fit.covariance, fit.se_convention, dof
+    words = CONVENTION_TEXT[spec.se_convention].format(cluster=spec.cluster)
+    if spec.se_convention == "information":
+        if fit.information is None:
+            reason = f"{spec.estimator} has no standard errors from the information matrix"
+            raise NotEstimable("no_information", spec.name, reason)
+        return fit.information, words, float(max(n - k, 1))
+    n_firms = frame["org_id"].n_unique() if "org_id" in spec.effects else 0
+    n_years = sum(
+        frame.select(effect.split(":")).n_unique() for effect in spec.effects if effect != "org_id"
+    )
+    try:
+        factor = small_sample_factor(spec.se_convention, n, k, clusters, n_firms, n_years)
+    except (ValueError, ZeroDivisionError) as error:
+        raise NotEstimable("too_few_rows", spec.name, f"{spec.name}: {error}") from error
+    return cluster_covariance(fit.influence, factor), words, dof
 
 
 def describe_variables(design: Design, frame: pl.DataFrame) -> dict[str, VariableStats]:

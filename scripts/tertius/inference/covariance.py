@@ -19,6 +19,7 @@ CONVENTION_TEXT: Mapping[str, str] = {
     "statsmodels_dummies": "clustered by {cluster}, factor G/(G-1) x (N-1)/(N-K), all effects "
     "counted in K",
     "plm_sss": "clustered by {cluster}, factor G/(G-1) x (N-1)/(N-k), k = regressors only",
+    "information": "inverse of the information matrix, no clustering",
 }
 
 
@@ -42,9 +43,9 @@ def small_sample_factor(
         Positive factor; ``fixest`` (also reghdfe) is G/(G-1) (N-1)/(N-K) with K = k + T.
 
     Raises:
-        ValueError: the convention is unknown or no degree of freedom is left.
+        ValueError: the convention is unknown or without factor, or no degree of freedom is left.
     """
-    if convention not in CONVENTION_TEXT:
+    if convention not in CONVENTION_TEXT or convention == "information":
         raise ValueError(f"unknown convention {convention!r}")
     clusters = n_clusters / (n_clusters - 1)
     k_fixest = n_regressors + max(n_years, 1)

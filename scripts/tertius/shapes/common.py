@@ -68,7 +68,7 @@ class ShapeResult:
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers and words as plain values, without contrast and curve."""
-        skip = ("contrast", "curve")
+        skip = ("contrast", "curve", "influence", "cluster_ids")
         record = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in skip}
         record["mde"] = self.mde
         return record
@@ -195,7 +195,7 @@ def effect_curve(
 def outcome_words(estimate: Estimate) -> str:
     """What coefficients act on, in words."""
     name = estimate.spec.outcome_column
-    return f"log expected {name}" if estimate.is_count else name
+    return f"log expected {name}" if estimate.link == "log" else name
 
 
 def number(value: float) -> str:

@@ -276,7 +276,7 @@ def _count_curvature(
 
     At the turning point the slope is 0, so that d2E[y]/dx2 = E[y] times the index curvature.
     """
-    if not estimate.is_count:
+    if estimate.link != "log":
         return math.nan
     d = at - model.z_centre
     u = model.turning_point(at) - model.x_centre

@@ -197,7 +197,7 @@ def moderation_test(
         difference=_slope_difference(estimate, x, z, points),
         johnson_neyman=neyman,
         regions_in_data=inside,
-        ratio=math.exp(test.value) if estimate.is_count else math.nan,
+        ratio=math.exp(test.value) if estimate.link == "log" else math.nan,
         count_effects=counted,
         count_difference=count_gap,
     )
@@ -285,7 +285,7 @@ def _count_effects(
     estimate: Estimate, x: str, z: str, points: Mapping[str, float]
 ) -> tuple[tuple[MarginalEffect, ...], MarginalEffect | None]:
     """Average marginal effects on the expected count, and their difference over +- 1 sd of z."""
-    if not estimate.is_count:
+    if estimate.link != "log":
         return (), None
     rows = {name: count_marginal(estimate, x, z, at) for name, at in points.items()}
     effects = tuple(

@@ -1,0 +1,7 @@
+"""Thresholds and kinks."""
+
+from __future__ import annotations
+
+from tertius.catalogue.estimator import Estimator
+
+ENTRIES: tuple[Estimator, ...] = ()
