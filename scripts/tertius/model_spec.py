@@ -25,7 +25,7 @@ from tertius.terms import (
 )
 
 EFFECTS = ("org_id", "year")
-"""Default effects; others are columns of the panel or products of columns, such as ``ind4:year``."""
+"""Default effects; others are columns of the panel, or products such as ``ind4:year``."""
 ATTRIBUTES = ("ind4", "ownership", "country", "province", "city", "region", "type")
 """Columns of the panel that are no variables of the codebook."""
 UNDEFINED_POLICIES = ("zero_plus_dummy", "drop", "bound")
