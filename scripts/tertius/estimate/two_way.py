@@ -136,10 +136,19 @@ def independent_columns(within: FloatArray, raw: FloatArray) -> tuple[IntArray, 
     Returns:
         (kept, dropped): ascending column numbers.
     """
-    gram = within.T @ within
-    own = np.diag(gram)
+    return independent_in_gram(within.T @ within, absorbed_floor(raw))
+
+
+def absorbed_floor(raw: FloatArray) -> FloatArray:
+    """(k,) within sum of squares below which the effects absorb a column of (n, k) values."""
     around_mean = ((raw - raw.mean(axis=0)) ** 2).sum(axis=0)
-    floor = np.maximum(1e-10 * around_mean, 1e-24 * (raw**2).sum(axis=0))
+    floor: FloatArray = np.maximum(1e-10 * around_mean, 1e-24 * (raw**2).sum(axis=0))
+    return floor
+
+
+def independent_in_gram(gram: FloatArray, floor: FloatArray) -> tuple[IntArray, IntArray]:
+    """`independent_columns` from the (k, k) cross-products within and `absorbed_floor`."""
+    own = np.diag(gram)
     kept: list[int] = []
     dropped: list[int] = []
     factor = np.zeros_like(gram)
