@@ -171,3 +171,28 @@ def test_institutions_and_innovation() -> None:
     errors = np.sqrt(np.diag(covariance))
     # R stops its iterations at a relative change of the deviance of 1e-8
     assert errors == pytest.approx([0.002406388, 0.135953255, 0.041523405], rel=1e-6)
+
+
+def fit_counts(estimator: str, **changes: object) -> Estimate:
+    raw = {"outcome": "patents", "lead": 0, "terms": LOGR, "winsor": None, "estimator": estimator}
+    return estimate_model(patents(), resolve_spec("hhg", {**raw, **changes}))
+
+
+def test_conditional_negative_binomial_of_the_patents() -> None:
+    estimate = fit_counts("hhg_nb", se_convention="information")
+    assert estimate.terms == (*LOGR, "constant")
+    assert estimate.coefficients == pytest.approx(
+        [0.318856, -0.080442, 0.055905, -0.012803, 0.035527, 0.009453, 2.423638], abs=6e-7
+    )
+    assert estimate.std_errors == pytest.approx(
+        [0.067365, 0.077331, 0.071093, 0.065971, 0.062003, 0.051624, 0.174955], abs=6e-7
+    )
+    assert estimate.statistics["log_likelihood"] == pytest.approx(-3206.8670, abs=5.1e-5)
+    assert (estimate.n_obs, estimate.n_firms) == (1620, 324)
+    assert "not a true fixed-effects estimator" in estimate.estimator.note
+
+
+def test_information_convention_gives_the_published_errors_of_fe_poisson() -> None:
+    found = fit_patents("information").std_errors
+    published = [0.045941, 0.048689, 0.044784, 0.041415, 0.037849, 0.032260]
+    assert found == pytest.approx(published, abs=5.1e-7)

@@ -14,10 +14,10 @@ from typing import Any
 
 import polars as pl
 
+from tertius.arrays import FloatArray
 from tertius.claims.registry import ClaimTest
 from tertius.estimate import Estimate
 from tertius.estimate.result import confidence_interval
-from tertius.estimate.two_way import FloatArray
 from tertius.inference.covariance import p_value_of
 from tertius.inference.power import minimum_detectable_effect
 from tertius.inference.score_bootstrap import Hypothesis

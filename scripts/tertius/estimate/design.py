@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.catalogue import ESTIMATORS
 from tertius.estimate.columns import (
     OK,
@@ -24,7 +25,6 @@ from tertius.estimate.columns import (
     make_bases,
     stack_regressors,
 )
-from tertius.estimate.two_way import BoolArray, FloatArray, IntArray
 from tertius.model_spec import ModelSpec, parse_term
 from tertius.problems import InputError, Problem, did_you_mean
 

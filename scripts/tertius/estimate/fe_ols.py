@@ -7,11 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg as sl
 
+from tertius.arrays import FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.design import Design
 from tertius.estimate.result import Estimate, Fit, assemble_estimate
-from tertius.estimate.sample import KEPT, SINGLETON, cluster_sums, make_sample, trim_rows
-from tertius.estimate.two_way import Effects, FloatArray, IntArray, independent_columns
+from tertius.estimate.sample import (
+    KEPT,
+    SINGLETON,
+    Sample,
+    cluster_sums,
+    make_sample,
+    trim_rows,
+)
+from tertius.estimate.two_way import Effects, effects_note, independent_columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +65,13 @@ def absorbed_ols(x: FloatArray, y: FloatArray, effects: Effects) -> OlsFit:
     return OlsFit(coefficients, bread, x_within, residuals, kept, collinear, r2)
 
 
+def _residual_variance(fit: OlsFit, sample: Sample) -> float:
+    """Residual variance with all effects counted among the parameters."""
+    levels = sum(int(codes.max()) for codes in sample.effects.codes) + 1
+    free = len(fit.residuals) - len(fit.kept) - levels
+    return float(fit.residuals @ fit.residuals) / max(free, 1)
+
+
 def fit_fe_ols(design: Design) -> Estimate:
     """Two-way (or one-way, or pooled) fixed-effects OLS with clustered covariance.
 
@@ -81,5 +96,7 @@ def fit_fe_ols(design: Design) -> Estimate:
             columns=fit.kept,
             collinear=fit.collinear,
             statistics={"r2_within": fit.r2_within},
+            information=fit.bread * _residual_variance(fit, sample),
+            warnings=effects_note(sample.effects),
         ),
     )

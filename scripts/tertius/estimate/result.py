@@ -10,15 +10,17 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from tertius.arrays import FloatArray, IntArray
 from tertius.catalogue import ESTIMATORS, Estimator
 from tertius.estimate.columns import Base, NotEstimable
 from tertius.estimate.design import Design, LedgerStep
 from tertius.estimate.sample import Sample
-from tertius.estimate.two_way import FloatArray, IntArray
 from tertius.inference.covariance import CONVENTION_TEXT, cluster_covariance, small_sample_factor
 from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import ModelSpec, canonical_term, parse_term
 
+CONSTANT = "constant"
+"""Term of the constant, where an estimator reports one; it counts as one of the years in K."""
 FEW_CLUSTERS = 50
 LITTLE_WITHIN = 0.10
 STATISTICS = ("r2_within", "log_likelihood", "deviance", "pseudo_r2")
@@ -209,7 +211,7 @@ class Estimate:
             NotEstimable: the contrast has no variance.
         """
         error = self.std_error_of(gradient)
-        if error <= 0:
+        if not error > 0:  # also where there is none (NaN)
             raise NotEstimable("no_variation", name, "the contrast has no variance")
         return Hypothesis(
             name, self.influence @ gradient, self.cluster_ids, estimate, error, alternative
@@ -276,14 +278,25 @@ def _covariance_of(
             raise NotEstimable("no_information", spec.name, reason)
         return fit.information, words, float(max(n - k, 1))
     n_firms = frame["org_id"].n_unique() if "org_id" in spec.effects else 0
-    n_years = sum(
-        frame.select(effect.split(":")).n_unique() for effect in spec.effects if effect != "org_id"
-    )
+    k -= CONSTANT in fit.terms
     try:
-        factor = small_sample_factor(spec.se_convention, n, k, clusters, n_firms, n_years)
+        factor = small_sample_factor(
+            spec.se_convention, n, k, clusters, n_firms, _levels_counted(spec, frame)
+        )
     except (ValueError, ZeroDivisionError) as error:
         raise NotEstimable("too_few_rows", spec.name, f"{spec.name}: {error}") from error
     return cluster_covariance(fit.influence, factor), words, dof
+
+
+def _levels_counted(spec: ModelSpec, frame: pl.DataFrame) -> int:
+    """1 + sum of (levels - 1) over the effects but the firm's that do not lie inside clusters."""
+    counted = 1
+    for effect in spec.effects:
+        columns = effect.split(":")
+        homes = frame.group_by(columns).agg(pl.col(spec.cluster).n_unique().alias("homes"))
+        if effect != "org_id" and (homes["homes"] > 1).any():
+            counted += homes.height - 1
+    return counted
 
 
 def describe_variables(design: Design, frame: pl.DataFrame) -> dict[str, VariableStats]:

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable, invert_transform
 from tertius.estimate.result import Estimate
-from tertius.estimate.two_way import FloatArray
 from tertius.inference.power import minimum_detectable_effect
 from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import Term, TermError, parse_term

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from tertius.arrays import FloatArray
 from tertius.estimate.result import Estimate
-from tertius.estimate.two_way import FloatArray
 from tertius.inference.covariance import p_value_of
 from tertius.model_spec import canonical_term
 from tertius.shapes.common import GRID_POINTS, ShapeResult, base_of, effect_curve, number, p_words

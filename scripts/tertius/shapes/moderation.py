@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.result import Estimate, confidence_interval
-from tertius.estimate.two_way import FloatArray
 from tertius.inference.covariance import p_value_of
 from tertius.model_spec import Term, canonical_term
 from tertius.shapes.common import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.result import Estimate, confidence_interval
-from tertius.estimate.two_way import FloatArray
 from tertius.inference.covariance import p_value_of
 from tertius.shapes.common import (
     ShapeResult,
