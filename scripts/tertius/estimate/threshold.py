@@ -355,9 +355,9 @@ def _group_tails(values: FloatArray, bins: IntArray, block: slice, effects: Effe
     """(G, b) sums by group over the rows above each candidate of a block."""
     size = block.stop - block.start
     place = np.clip(bins - block.start, 0, size)
-    cells = np.bincount(
-        effects.group * (size + 1) + place, weights=values, minlength=effects.n_groups * (size + 1)
-    ).reshape(effects.n_groups, size + 1)
+    code: IntArray = effects.group * (size + 1) + place
+    cells = sums_by_code(values, code, effects.n_groups * (size + 1))
+    cells = cells.reshape(effects.n_groups, size + 1)
     tails: FloatArray = np.cumsum(cells[:, ::-1], axis=1)[:, ::-1][:, 1:]
     return tails
 
