@@ -190,6 +190,8 @@ def resolve_spec(
     default_list = listed == "default"
     chosen = (defaults or {}).get("controls", ()) if default_list else listed
     merged["controls"] = tuple(() if chosen in (None, "default", "none") else chosen)
+    if entry and entry.firm_effects == "refused" and "effects" not in raw:
+        merged["effects"] = [e for e in merged.get("effects") or EFFECTS if e != "org_id"]
     merged["controls_source"] = "default" if default_list else "explicit"
     return _typed_spec(name, merged, place)
 
@@ -236,6 +238,11 @@ def _value_problems(spec: ModelSpec, place: str) -> list[Problem]:
     ):
         if value not in allowed:
             problems.add(f"{place}.{key}", f"unknown value {value!r}", did_you_mean(value, allowed))
+    firm_effects = ESTIMATORS[spec.estimator].firm_effects if spec.estimator in ESTIMATORS else ""
+    has_firm = "org_id" in spec.effects
+    if (firm_effects, has_firm) in (("required", False), ("refused", True)):
+        fix = "add org_id" if firm_effects == "required" else "leave org_id out"
+        problems.add(f"{place}.effects", f"firm effects are {firm_effects} by {spec.estimator}", fix)
     for effect in spec.effects:
         if not _EFFECT.match(effect):
             problems.add(

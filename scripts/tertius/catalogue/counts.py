@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tertius.catalogue.estimator import Estimator
+from tertius.catalogue.estimator import Estimator, Option
+from tertius.catalogue.linear import PROJECTION
+
+INFLATION = Option(
+    "inflation", "terms", "terms of the logit of a structural zero; a constant alone by default"
+)
+ZERO_STORY = "needs a reason why some firms cannot have any count: zeros alone are none"
 
 ENTRIES = (
     Estimator(
@@ -17,6 +23,7 @@ ENTRIES = (
         label="HHG conditional negative binomial",
         link="log",
         function="hhg.fit_hhg_conditional",
+        firm_effects="required",
         source="Hausman, Hall & Griliches (1984)",
         note="not a true fixed-effects estimator (Allison & Waterman 2002): the firm effect sits "
         "in the dispersion, so that variables constant within firms are estimated; a replication "
@@ -27,7 +34,75 @@ ENTRIES = (
         label="HHG random-effects negative binomial",
         link="log",
         function="hhg.fit_hhg_random",
+        firm_effects="required",
         source="Hausman, Hall & Griliches (1984)",
         note="assumes firm effects that are Beta-distributed and independent of the regressors",
+    ),
+    Estimator(
+        name="nb2",
+        label="Negative binomial (NB2)",
+        link="log",
+        function="pooled_counts.fit_negative_binomial",
+        source="Cameron & Trivedi (1986)",
+        note="effects are dummies; consistent only where the mean is right, as Poisson, and "
+        "efficient only where the variance is mean + alpha mean^2",
+    ),
+    Estimator(
+        name="zip",
+        label="Zero-inflated Poisson",
+        link="log",
+        function="pooled_counts.fit_zero_inflated_poisson",
+        source="Lambert (1992)",
+        options=(INFLATION,),
+        note=ZERO_STORY,
+    ),
+    Estimator(
+        name="zinb",
+        label="Zero-inflated negative binomial",
+        link="log",
+        function="pooled_counts.fit_zero_inflated_negative_binomial",
+        source="Greene (1994)",
+        options=(INFLATION,),
+        note=ZERO_STORY,
+    ),
+    Estimator(
+        name="presample_poisson",
+        label="Poisson with pre-sample mean",
+        link="log",
+        function="presample.fit_presample_poisson",
+        source="Blundell, Griffith & Van Reenen (1999)",
+        options=(
+            Option(
+                "presample",
+                "variable",
+                "the variable with each firm's mean outcome before the sample",
+                required=True,
+            ),
+            Option("lag", "variable", "the variable with the outcome's own past, none by default"),
+        ),
+        note="the pre-sample mean stands for the firm effect; regressors may be predetermined",
+        firm_effects="refused",
+    ),
+    Estimator(
+        name="cre_poisson",
+        label="Correlated random effects Poisson",
+        link="log",
+        function="correlated_effects.fit_cre_poisson",
+        source="Mundlak (1978); Chamberlain (1982); Wooldridge (2010, ch. 18)",
+        options=(PROJECTION,),
+        firm_effects="refused",
+    ),
+    Estimator(
+        name="cf_poisson",
+        label="FE Poisson with control function",
+        link="log",
+        function="control_function.fit_control_function",
+        source="Lin & Wooldridge (2019)",
+        options=(
+            Option("endogenous", "terms", "those terms that are endogenous", required=True),
+            Option("instruments", "terms", "the terms left out of the model", required=True),
+        ),
+        note="the first stage is linear with firm effects; errors count its estimation",
+        firm_effects="required",
     ),
 )

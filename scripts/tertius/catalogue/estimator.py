@@ -61,7 +61,8 @@ class Estimator:
     `Design` and giving an `Estimate`; it is imported when first called. `note` is what a reader
     must know before he trusts the numbers. `keeps_missing_outcome` leaves rows whose outcome is
     not ok in the design, with y NaN (selection models). Without `needs_terms` a model may have no
-    term (its quantities come from the options).
+    term (its quantities come from the options). `firm_effects` is ``allowed``, ``required`` or
+    ``refused``: where refused, the default effects of a model are those without the firm's.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Estimator:
     note: str = ""
     keeps_missing_outcome: bool = False
     needs_terms: bool = True
+    firm_effects: str = "allowed"
 
     @property
     def fit(self) -> Callable[[Design], Estimate]:

@@ -172,7 +172,7 @@ def fit_hhg_conditional(design: Design) -> Estimate:
     Raises:
         NotEstimable: outcomes are no counts, firm effects are not asked for, or no maximum exists.
     """
-    _needs_firms(design)
+    _check_effects(design)
     check_counts(design)
     reasons = trim_rows(design, np.zeros(len(design.y), dtype=np.int8), counts=True)
     sample = make_sample(design, reasons, (ALL_ZERO, SINGLETON))
@@ -185,14 +185,15 @@ def fit_hhg_random(design: Design) -> Estimate:
     Raises:
         NotEstimable: as in `fit_hhg_conditional`.
     """
-    _needs_firms(design)
+    _check_effects(design)
     check_counts(design)
     sample = make_sample(design, np.zeros(len(design.y), dtype=np.int8), ())
     return _fit(design, sample, random=True)
 
 
-def _needs_firms(design: Design) -> None:
-    if "org_id" not in design.spec.effects or set(design.spec.effects) - {"org_id", "year"}:
+def _check_effects(design: Design) -> None:
+    """Firm effects, and none beside them but the years'."""
+    if set(design.spec.effects) - {"org_id", "year"}:
         reason = f"{design.spec.name}: give effects [org_id] or [org_id, year]"
         raise NotEstimable("effects", design.spec.name, reason)
 
