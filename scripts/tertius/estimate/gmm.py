@@ -10,7 +10,7 @@ import polars as pl
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.design import Design, LedgerStep
+from tertius.estimate.design import Design
 from tertius.estimate.dynamic_panel import (
     Equations,
     Grid,
@@ -30,8 +30,8 @@ from tertius.estimate.gmm_core import (
 )
 from tertius.estimate.iv_core import Test
 from tertius.estimate.result import Diagnostic, Estimate, Fit, assemble_estimate
-from tertius.estimate.sample import Sample, renumber
-from tertius.estimate.two_way import independent_columns, make_effects
+from tertius.estimate.sample import cut_sample, renumber
+from tertius.estimate.two_way import independent_columns, lay_out_effects
 
 MIN_YEARS = 5
 ALL_LAGS = 10**6
@@ -223,7 +223,7 @@ def fit_dynamic_gmm(design: Design) -> Estimate:
     return assemble_estimate(
         design,
         Fit(
-            sample=_sample(design, panel),
+            sample=cut_sample(design, [("rows with the lags that the model needs", panel.rows)]),
             coefficients=fit.coefficients[:k],
             influence=fit.influence[:, :k],
             fitted=_fitted(panel, fit),
@@ -238,24 +238,6 @@ def fit_dynamic_gmm(design: Design) -> Estimate:
             diagnostics=tests,
             tables={"instrument_count": instrument_count_table(panel), "lag_bounds": bounds},
         ),
-    )
-
-
-def _sample(design: Design, panel: DynamicPanel) -> Sample:
-    """Rows of the estimation and the ledger of what the lags cost."""
-    rows = panel.rows
-    firm = renumber(design.firm[rows])[0]
-    cluster, used = renumber(design.cluster[rows])
-    step = "rows without the lags of the outcome and of the transformation dropped"
-    return Sample(
-        rows=rows,
-        y=design.y[rows],
-        x=design.x[rows],
-        effects=make_effects(firm, renumber(design.year[rows])[0], design.spec.effects),
-        cluster=cluster,
-        cluster_ids=tuple(str(design.cluster_ids[c]) for c in used),
-        ledger=(LedgerStep(step, int(rows.sum()), int(firm.max()) + 1),),
-        dropped={step.removesuffix(" dropped"): int((~rows).sum())} if not rows.all() else {},
     )
 
 
@@ -392,9 +374,8 @@ def outcome_lag_bounds(panel: DynamicPanel) -> pl.DataFrame:
     x, y = grid.x[grid.usable], grid.y[grid.usable]
     firm = renumber(np.nonzero(grid.usable)[0].astype(np.int64))[0]
     rows = []
-    for name, effects in (("pooled", ()), ("within", ("org_id",))):
-        layout = make_effects(firm, firm, effects)
-        within = layout.within(np.column_stack([x, y]))
+    for name, codes in (("pooled", np.zeros_like(firm)), ("within", firm)):
+        within = lay_out_effects({name: codes}).within(np.column_stack([x, y]))
         slopes = np.linalg.lstsq(within[:, :-1], within[:, -1], rcond=None)[0]
         rows.append((name, float(slopes[0])))
     return pl.DataFrame(rows, schema=["estimator", "estimate"], orient="row")

@@ -20,6 +20,7 @@ from tertius.estimate.iv_core import (
     fit_k_class,
     hansen_j,
 )
+from tertius.estimate.iv_roles import check_roles
 from tertius.estimate.iv_weak import (
     EffectiveF,
     ReducedForm,
@@ -33,12 +34,17 @@ from tertius.estimate.iv_weak import (
     reduced_form,
     tf_factor,
 )
-from tertius.estimate.result import Diagnostic, Estimate, Fit, assemble_estimate
+from tertius.estimate.result import (
+    Diagnostic,
+    Estimate,
+    Fit,
+    assemble_estimate,
+    levels_counted,
+    n_levels,
+)
 from tertius.estimate.sample import SINGLETON, Sample, make_sample, trim_rows
-from tertius.estimate.two_way import independent_columns
+from tertius.estimate.two_way import effects_note, independent_columns
 from tertius.inference.covariance import small_sample_factor
-from tertius.model_spec import ModelSpec
-from tertius.terms import Term, parse_term
 
 WEAK_TAU = 0.10
 """Weak instruments: a worst-case bias above this share cannot be ruled out at 5 %."""
@@ -57,60 +63,6 @@ class IvColumns:
     exogenous: tuple[str, ...]
     instruments: tuple[str, ...]
     collinear: tuple[str, ...]
-
-
-def check_roles(spec: ModelSpec) -> None:
-    """Refuse a model that treats a function of an endogenous variable as exogenous.
-
-    A square or product of an endogenous variable is endogenous itself and needs an instrument of
-    its own kind (z^2 for x^2, z:w for x:w). Putting the squared prediction of x into the second
-    stage is the forbidden regression (Wooldridge 2010, section 9.5).
-
-    Raises:
-        NotEstimable: a role is missing or contradictory.
-    """
-    endogenous = spec.option("endogenous")
-    instruments = spec.option("instruments")
-    for label in endogenous:
-        if label not in spec.terms:
-            reason = f"{label} is listed as endogenous and is not a term of {spec.name}"
-            raise NotEstimable("not_in_model", label, reason)
-    for label in instruments:
-        if label in spec.regressors:
-            reason = f"{label} is a regressor of {spec.name} and cannot be an excluded instrument"
-            raise NotEstimable("not_excluded", label, reason)
-    own = {v for t in endogenous if parse_term(t).degree == 1 for v in parse_term(t).variables}
-    for label in (*spec.regressors, *instruments):
-        if label not in endogenous and own & set(parse_term(label).variables):
-            raise NotEstimable(
-                "forbidden_regression",
-                label,
-                f"{label} is a function of an endogenous variable and counts as exogenous; list it "
-                "under endogenous and give it an instrument of its own kind, as the square of a "
-                "prediction in the second stage is the forbidden regression "
-                "(Wooldridge 2010, section 9.5)",
-            )
-    made = [parse_term(label) for label in instruments]
-    for label in endogenous:
-        if not any(_is_kin(parse_term(label), instrument, own) for instrument in made):
-            raise NotEstimable(
-                "forbidden_regression",
-                label,
-                f"no instrument is of the kind of {label}; for x^2 add z^2, for x:w add z:w "
-                "(Wooldridge 2010, section 9.5)",
-            )
-
-
-def _is_kin(term: Term, instrument: Term, endogenous: set[str]) -> bool:
-    """Whether an instrument has the exogenous cofactors of a term and bends where the term does."""
-    cofactors = {f for f in term.factors if f.variable not in endogenous}
-    if cofactors == set(term.factors):
-        cofactors = set()
-    rest = [f for f in instrument.factors if f not in cofactors]
-    if len(instrument.factors) - len(rest) < len(cofactors) or not rest:
-        return False
-    bend = term.degree - sum(f.power for f in cofactors)
-    return sum(f.power for f in rest) >= min(bend, 2)
 
 
 def prepare_iv(design: Design) -> IvColumns:
@@ -160,7 +112,7 @@ def prepare_iv(design: Design) -> IvColumns:
             instruments=take[:, instruments],
             cluster=sample.cluster,
             n_clusters=len(sample.cluster_ids),
-            n_absorbed=_absorbed(design, sample),
+            n_absorbed=sum(_levels(design, sample)) - (1 if design.spec.effects else 0),
         ),
         endogenous=tuple(labels[j] for j in endogenous),
         exogenous=tuple(labels[j] for j in exogenous),
@@ -169,25 +121,22 @@ def prepare_iv(design: Design) -> IvColumns:
     )
 
 
-def _levels(design: Design, sample: Sample, effect: str) -> int:
-    codes = {"org_id": design.firm, "year": design.year}[effect][sample.rows]
-    return len(np.unique(codes)) if effect in design.spec.effects else 0
-
-
-def _absorbed(design: Design, sample: Sample) -> int:
-    """Number of absorbed effects; the constant counts where there is none."""
-    firms, years = (_levels(design, sample, effect) for effect in ("org_id", "year"))
-    return max(firms + years - (1 if firms and years else 0), 1)
+def _levels(design: Design, sample: Sample) -> tuple[int, int]:
+    """Firms absorbed, and the levels of the other effects as the covariance counts them."""
+    firms = n_levels(design.firm[sample.rows]) if "org_id" in design.spec.effects else 0
+    return firms, levels_counted(design, sample.rows)
 
 
 def _factor(design: Design, sample: Sample) -> Factor:
-    """Small-sample factor of the study's convention by number of regressors."""
-    firms, years = (_levels(design, sample, effect) for effect in ("org_id", "year"))
-    convention = design.spec.se_convention
+    """Small-sample factor of the model's convention by number of regressors."""
+    firms, levels = _levels(design, sample)
+    convention, clusters = design.spec.se_convention, len(sample.cluster_ids)
+    if convention == "information":
+        reason = "instrumental variables have no standard errors from an information matrix"
+        raise NotEstimable("no_information", design.spec.name, reason)
 
     def factor(n_regressors: int) -> float:
-        clusters = len(sample.cluster_ids)
-        return small_sample_factor(convention, len(sample.y), n_regressors, clusters, firms, years)
+        return small_sample_factor(convention, len(sample.y), n_regressors, clusters, firms, levels)
 
     return factor
 
@@ -215,6 +164,7 @@ def fit_iv(design: Design) -> Estimate:
     sets = anderson_rubin_table(columns, form, fit, factor)
     tests, notes = _tests(columns, fit, form, strength, factor)
     order = _report_order(design, columns)
+    notes += effects_note(sample.effects)
     lost = [label for label in columns.collinear if label not in design.labels]
     notes += [f"instrument {label} is collinear with earlier columns" for label in lost]
     labels = columns.endogenous + columns.exogenous

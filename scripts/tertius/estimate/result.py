@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from tertius.arrays import FloatArray, IntArray
+from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.catalogue import ESTIMATORS, Estimator
 from tertius.estimate.columns import Base, NotEstimable
 from tertius.estimate.design import Design, LedgerStep
@@ -229,7 +229,7 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
     frame = design.frame.filter(pl.Series(sample.rows)).drop("y_status")
     frame = frame.insert_column(frame.columns.index("y") + 1, pl.Series("fitted", fit.fitted))
     labels = fit.terms or tuple(design.labels[j] for j in fit.columns)
-    covariance, words, dof = _covariance_of(spec, fit, frame, len(labels))
+    covariance, words, dof = _covariance_of(design, fit, len(labels))
     variables = describe_variables(design, frame)
     collinear = tuple(design.labels[j] for j in fit.collinear)
     warnings = [*design.warnings, *fit.warnings, *_result_warnings(spec, len(ids), variables)]
@@ -244,8 +244,8 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         cluster_ids=ids,
         dof=dof,
         n_obs=frame.height,
-        n_firms=frame["org_id"].n_unique(),
-        n_years=frame["year"].n_unique(),
+        n_firms=n_levels(design.firm[sample.rows]),
+        n_years=n_levels(design.year[sample.rows]),
         frame=frame,
         variables=variables,
         ledger=design.ledger + sample.ledger,
@@ -263,10 +263,14 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
     )
 
 
-def _covariance_of(
-    spec: ModelSpec, fit: Fit, frame: pl.DataFrame, k: int
-) -> tuple[FloatArray, str, float]:
+def n_levels(codes: IntArray) -> int:
+    """Number of different codes."""
+    return int(np.count_nonzero(np.bincount(codes)))
+
+
+def _covariance_of(design: Design, fit: Fit, k: int) -> tuple[FloatArray, str, float]:
     """Covariance (k, k) under the convention, its words, and degrees of freedom."""
+    spec = design.spec
     clusters, n = len(fit.sample.cluster_ids), len(fit.fitted)
     dof = float(clusters - 1) if fit.dof is None else fit.dof
     if fit.covariance is not None:
@@ -277,39 +281,42 @@ def _covariance_of(
             reason = f"{spec.estimator} has no standard errors from the information matrix"
             raise NotEstimable("no_information", spec.name, reason)
         return fit.information, words, float(max(n - k, 1))
-    n_firms = frame["org_id"].n_unique() if "org_id" in spec.effects else 0
+    n_firms = n_levels(design.firm[fit.sample.rows]) if "org_id" in spec.effects else 0
     k -= CONSTANT in fit.terms
     try:
         factor = small_sample_factor(
-            spec.se_convention, n, k, clusters, n_firms, _levels_counted(spec, frame)
+            spec.se_convention, n, k, clusters, n_firms, levels_counted(design, fit.sample.rows)
         )
     except (ValueError, ZeroDivisionError) as error:
         raise NotEstimable("too_few_rows", spec.name, f"{spec.name}: {error}") from error
     return cluster_covariance(fit.influence, factor), words, dof
 
 
-def _levels_counted(spec: ModelSpec, frame: pl.DataFrame) -> int:
+def levels_counted(design: Design, rows: BoolArray) -> int:
     """1 + sum of (levels - 1) over the effects but the firm's that do not lie inside clusters."""
-    counted = 1
-    for effect in spec.effects:
-        columns = effect.split(":")
-        homes = frame.group_by(columns).agg(pl.col(spec.cluster).n_unique().alias("homes"))
-        if effect != "org_id" and (homes["homes"] > 1).any():
-            counted += homes.height - 1
+    counted, cluster = 1, design.cluster[rows]
+    for effect, codes in design.effects.items():
+        used = codes[rows]
+        home = np.zeros(int(used.max()) + 1, dtype=np.int64)
+        home[used] = cluster
+        if effect != "org_id" and (home[used] != cluster).any():
+            counted += n_levels(used) - 1
     return counted
 
 
 def describe_variables(design: Design, frame: pl.DataFrame) -> dict[str, VariableStats]:
     """Statistics of each transformed variable over the ok rows of the final sample."""
     firm = frame["org_id"].rle_id().to_numpy().astype(np.int64)
+    sizes = np.bincount(firm)
     out: dict[str, VariableStats] = {}
     for label, base in sorted(design.bases.items()):
         values = base.values(frame[base.variable].to_numpy().astype(np.float64))
         ok = ~np.isnan(values)
         if not ok.any():
             raise NotEstimable("no_rows", label, f"{label} has no ok row in the final sample")
-        x, code = values[ok], firm[ok]
-        counts = np.maximum(np.bincount(code), 1)
+        whole = bool(ok.all())
+        x, code = (values, firm) if whole else (values[ok], firm[ok])
+        counts = sizes if whole else np.maximum(np.bincount(code), 1)
         spread = x - (np.bincount(code, weights=x) / counts)[code]
         p5, p95 = np.quantile(x, [0.05, 0.95])
         out[label] = VariableStats(
