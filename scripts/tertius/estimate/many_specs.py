@@ -61,7 +61,7 @@ class GramSample:
     @property
     def n_clusters(self) -> int:
         """Number of clusters G."""
-        return self.packed.shape[1]
+        return int(self.packed.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +209,7 @@ def estimate_specs(
     *,
     convention: str = "fixest",
     with_influence: bool = False,
-    threads: int | None = None,
+    threads: int | None = 1,
 ) -> list[SpecEstimate]:
     """`estimate_spec` for each specification, in order; threads do not change the result."""
     blocks = [specifications[i : i + BLOCK] for i in range(0, len(specifications), BLOCK)]

@@ -212,5 +212,5 @@ def _resample_error(
     forms += direction[:, upper[1]] * residual[:, upper[0]]
     forms[:, upper[0] == upper[1]] /= 2
     influence = forms @ products.packed.T
-    error = np.sqrt((weights * influence**2).sum(axis=1))
-    return error * (products.scale[-1] / products.scale[j])
+    error: FloatArray = np.sqrt((weights * influence**2).sum(axis=1))
+    return error * float(products.scale[-1] / products.scale[j])

@@ -32,7 +32,7 @@ class ClusterProducts:
     @property
     def n_clusters(self) -> int:
         """Number of clusters G."""
-        return self.packed.shape[0]
+        return len(self.packed)
 
     @property
     def n_columns(self) -> int:
@@ -80,12 +80,12 @@ def cluster_products(
         cluster: (n,) codes 0..G-1; an absorbed firm lies in one cluster.
 
     Raises:
-        ValueError: an absorbed firm lies in two clusters.
+        ValueError: an absorbed firm lies in two clusters, or other effects are absorbed.
     """
+    carried, starts, demeaned = carried_dummies(effects)
     within = effects.within(np.column_stack([x, y]))
     scale = np.sqrt((within**2).mean(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
-    carried, starts, demeaned = carried_dummies(effects)
     if demeaned and (cluster != cluster[starts][effects.group]).any():
         raise ValueError("an absorbed firm lies in more than one cluster")
     n_dummies = int(carried.max(initial=-1)) + 1
@@ -102,7 +102,12 @@ def carried_dummies(effects: Effects) -> tuple[IntArray, IntArray, bool]:
     Returns:
         ((n,) dummy of each row, -1 for the base; first row of each group that is taken out, or of
         each row; whether group means are taken out).
+
+    Raises:
+        ValueError: more effects than firm and year, or a second one with many levels, are absorbed.
     """
+    if effects.more:
+        raise ValueError("only firm and year effects can be carried through resamples")
     n = len(effects.group)
     if effects.starts is None:
         return effects.group, np.arange(n), False

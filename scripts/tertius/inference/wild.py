@@ -11,7 +11,7 @@ import polars as pl
 from scipy import optimize, sparse, stats
 
 from tertius.arrays import FloatArray, IntArray
-from tertius.estimate.two_way import Effects
+from tertius.estimate.two_way import Effects, sums_by_code
 from tertius.inference.cluster_bootstrap import histogram
 from tertius.inference.cluster_products import carried_dummies, explicit_columns
 from tertius.inference.intervals import monte_carlo_error, resampled_p_value
@@ -144,7 +144,7 @@ def wild_cluster_bootstrap(
     at = w.shape[1] - x.shape[1] + column
     scale = np.sqrt((w**2).mean(axis=0))
     w = w / np.where(scale > 0, scale, 1.0)
-    bread = np.linalg.pinv(w.T @ w, hermitian=True)
+    bread = np.asarray(np.linalg.pinv(w.T @ w, hermitian=True), dtype=np.float64)
     dimensions, signs = _dimensions(clusters)
     fitted = bread @ (w.T @ outcome)
     direction = w @ bread[at]
@@ -222,10 +222,7 @@ def _pieces(
         residuals = (y - w @ (bread @ (w.T @ y)), np.zeros(len(y)))
     boot = dimensions[0]
     n_boot = int(boot.max()) + 1
-    drift = tuple(
-        bread @ np.stack([np.bincount(boot, w[:, j] * u, n_boot) for j in range(w.shape[1])])
-        for u in residuals
-    )
+    drift = [bread @ sums_by_code(w * u[:, None], boot, n_boot).T for u in residuals]
     spread, pull = [], []
     for code in dimensions:
         size = int(code.max()) + 1
@@ -236,8 +233,7 @@ def _pieces(
                 for u in residuals
             )
         )
-        columns = [np.bincount(code, direction * w[:, j], size) for j in range(w.shape[1])]
-        pull.append(np.stack(columns, axis=1))
+        pull.append(sums_by_code(direction[:, None] * w, code, size))
     return _Pieces((drift[0], drift[1]), tuple((a, b) for a, b in spread), tuple(pull), signs)
 
 
@@ -321,11 +317,12 @@ def _drawn(n_clusters: int, draws: int, seed: int, weights: str) -> Iterator[Flo
         size = min(CHUNK, draws - start)
         if weights == "rademacher":
             bits = rng.integers(0, 2, size=(size, n_clusters), dtype=np.int8)
-            yield (2.0 * bits - 1.0).T
+            yield 2.0 * bits.T.astype(np.float64) - 1.0
         elif weights == "webb":
             points = np.sqrt(np.array([0.5, 1.0, 1.5]))
             table = np.concatenate([-points[::-1], points])
-            yield table[rng.integers(0, 6, size=(size, n_clusters), dtype=np.int8)].T
+            picks = rng.integers(0, 6, size=(size, n_clusters), dtype=np.int8)
+            yield np.asarray(table[picks].T, dtype=np.float64)
         else:
             root = math.sqrt(5)
             low = rng.random((size, n_clusters)) < (root + 1) / (2 * root)
@@ -337,4 +334,5 @@ def _all_signs(n_clusters: int) -> Iterator[FloatArray]:
     numbers = np.arange(2**n_clusters)
     for start in range(0, len(numbers), CHUNK):
         part = numbers[start : start + CHUNK]
-        yield 2.0 * ((part[None, :] >> np.arange(n_clusters)[:, None]) & 1) - 1.0
+        bits = (part[None, :] >> np.arange(n_clusters)[:, None]) & 1
+        yield 2.0 * bits.astype(np.float64) - 1.0
