@@ -28,6 +28,7 @@ from tertius.estimate.sample import (
     trim_rows,
 )
 from tertius.estimate.two_way import Effects, effects_note, independent_columns, sums_by_code
+from tertius.estimate.within_kernels import poisson_sums
 
 TOLERANCE = 1e-10
 DEVIANCE_TOLERANCE = 1e-13
@@ -185,6 +186,8 @@ def _derivatives(
 ) -> tuple[FloatArray, FloatArray]:
     """Gradient (m,) and negative Hessian (m, m) of the concentrated likelihood, m = k + T - 1."""
     k = x.shape[1]
+    if effects.year is not None and effects.starts is not None:
+        return _two_way_derivatives(x, y, mu, totals, effects)
     residual = y - mu
     weighted = x * mu[:, None]
     sums = effects.group_sums(weighted)
@@ -200,6 +203,24 @@ def _derivatives(
     hessian[k:, :k], hessian[:k, k:] = cross, cross.T
     by_year = sums_by_code(residual, effects.year, effects.n_years)[1:]
     return np.r_[x.T @ residual, by_year], hessian
+
+
+def _two_way_derivatives(
+    x: FloatArray, y: FloatArray, mu: FloatArray, totals: FloatArray, effects: Effects
+) -> tuple[FloatArray, FloatArray]:
+    """`_derivatives` where the rows of a group lie together and there are two effects."""
+    assert effects.year is not None
+    assert effects.starts is not None
+    sums, cross, years, residual, slopes = poisson_sums(
+        x, mu, y, effects.starts, effects.year, effects.n_years
+    )
+    k = x.shape[1]
+    hessian = np.empty((k + len(years) - 1, k + len(years) - 1))
+    root = np.sqrt(mu)[:, None] * x
+    hessian[:k, :k] = root.T @ root - (sums / totals[:, None]).T @ sums
+    hessian[k:, k:] = years[1:, 1:]
+    hessian[k:, :k], hessian[:k, k:] = cross[1:], cross[1:].T
+    return np.concatenate([slopes, residual[1:]]), hessian
 
 
 def _newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray | None:

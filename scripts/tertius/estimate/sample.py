@@ -86,8 +86,8 @@ def make_sample(design: Design, reasons: Reasons, steps: tuple[int, ...]) -> Sam
         effects = {"": np.zeros(int(rows.sum()), dtype=np.int64)}
     return Sample(
         rows=rows,
-        y=design.y[rows],
-        x=design.x[rows],
+        y=design.y if rows.all() else design.y[rows],
+        x=design.x if rows.all() else design.x[rows],
         effects=lay_out_effects(effects),
         cluster=cluster,
         cluster_ids=tuple(str(design.cluster_ids[c]) for c in used),

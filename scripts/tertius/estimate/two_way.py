@@ -13,6 +13,7 @@ import numpy as np
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.many_effects import drop_nested, exact, residuals_on_effects
+from tertius.estimate.within_kernels import firm_deviations, take_out_years
 
 SECOND_EFFECT_LIMIT = 300
 """Levels of a second effect up to which its dense incidence is used."""
@@ -75,6 +76,8 @@ class Effects:
         """
         if self.more:
             return residuals_on_effects(values, self.codes, weights)
+        if weights is None and self.year is not None and self.starts is not None:
+            return self._within_firms_and_years(values)
         total = self.counts if weights is None else self.group_sums(weights)
         weighted = values if weights is None else values * weights[:, None]
         out: FloatArray = values - (self.group_sums(weighted) / total[:, None])[self.group]
@@ -86,6 +89,15 @@ class Effects:
         shift = solve_scaled(system, right)
         out -= shift[self.year]
         out += ((cells @ shift) / total[:, None])[self.group]
+        return out
+
+    def _within_firms_and_years(self, values: FloatArray) -> FloatArray:
+        """`within` without weights, where the rows of a group lie together."""
+        assert self.starts is not None
+        assert self.year is not None
+        columns = np.ascontiguousarray(values, dtype=np.float64)
+        out, by_year, system = firm_deviations(columns, self.starts, self.year, self.n_years)
+        take_out_years(out, self.starts, self.year, solve_scaled(system, by_year))
         return out
 
 
