@@ -1,4 +1,4 @@
-"""Staggered policies."""
+"""Staggered policies and treatments on observables."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ ENTRIES: tuple[Estimator, ...] = (
     ),
     Estimator(
         name="did_poisson",
+        firm_effects="required",
         label="Poisson difference-in-differences",
         link="log",
         function="did_poisson.fit_did_poisson",
@@ -74,5 +75,44 @@ ENTRIES: tuple[Estimator, ...] = (
         note="parallel trends in ratios; att is the log of treated outcomes over their "
         "counterfactual",
         needs_terms=False,
+    ),
+    Estimator(
+        name="matching",
+        firm_effects="refused",
+        label="Propensity matching",
+        link="identity",
+        function="matching.fit_matching",
+        source="Abadie & Imbens (2006)",
+        options=(
+            _TREATMENT,
+            Option("neighbours", "integer", "neighbours of each treated row", 1, low=1),
+            Option("caliper", "number", "largest distance in sd of the score", 0.25, low=0.0),
+            Option("exact", "column", "a column on which matches agree exactly", "year"),
+        ),
+        note="selection on observables only",
+    ),
+    Estimator(
+        name="entropy_balance",
+        firm_effects="refused",
+        label="Entropy balancing",
+        link="identity",
+        function="matching.fit_entropy_balance",
+        source="Hainmueller (2012)",
+        options=(_TREATMENT,),
+        note="selection on observables only",
+    ),
+    Estimator(
+        name="dose_response",
+        firm_effects="refused",
+        label="Dose response",
+        link="identity",
+        function="matching.fit_dose_response",
+        source="Hirano & Imbens (2004)",
+        options=(
+            Option("dose", "variable", "the continuous treatment", required=True),
+            Option("draws", "integer", "resamples of clusters", 499, low=2),
+            Option("seed", "integer", "seed of the draws", 1, low=0),
+        ),
+        note="selection on observables only; the dose is normal given the covariates",
     ),
 )

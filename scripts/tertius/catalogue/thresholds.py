@@ -23,6 +23,7 @@ _SCHEME = Option(
 ENTRIES: tuple[Estimator, ...] = (
     Estimator(
         name="threshold",
+        firm_effects="required",
         label="Panel threshold",
         link="identity",
         function="regimes.fit_threshold",
@@ -40,6 +41,7 @@ ENTRIES: tuple[Estimator, ...] = (
     ),
     Estimator(
         name="kink",
+        firm_effects="required",
         label="Panel kink",
         link="identity",
         function="regimes.fit_kink",
@@ -49,6 +51,7 @@ ENTRIES: tuple[Estimator, ...] = (
     ),
     Estimator(
         name="threshold_poisson",
+        firm_effects="required",
         label="FE Poisson threshold",
         link="log",
         function="regimes.fit_threshold_poisson",
