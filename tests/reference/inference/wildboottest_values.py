@@ -37,7 +37,7 @@ def main() -> None:
                 sm.OLS(data["y"], design),
                 param="x0",
                 cluster=data["firm"],
-                B=2**clusters,
+                B=99_999,
                 weights_type="rademacher",
                 impose_null=imposed,
                 bootstrap_type="11",
