@@ -24,6 +24,7 @@ from tertius.estimate.sample import (
     SINGLETON,
     Sample,
     cluster_sums,
+    groups_nested,
     make_sample,
     trim_rows,
 )
@@ -364,7 +365,7 @@ def cluster_scores(fit: PoissonFit, sample: Sample) -> FloatArray:
     effects, residual = sample.effects, sample.y - fit.mu
     if effects.more:
         return cluster_sums(fit.x_scaled * residual[:, None], sample)
-    totals, nested = effects.group_sums(fit.mu), _groups_nested(sample)
+    totals, nested = effects.group_sums(fit.mu), groups_nested(sample)
     x = fit.x_scaled
     if not nested:
         x = x - (effects.group_sums(x * fit.mu[:, None]) / totals[:, None])[effects.group]
@@ -379,11 +380,3 @@ def cluster_scores(fit: PoissonFit, sample: Sample) -> FloatArray:
         share = effects.incidence(fit.mu) / totals[:, None]
         by_year = by_year - cluster_sums(share[effects.group] * residual[:, None], sample)
     return np.hstack([scores, by_year[:, 1:]])
-
-
-def _groups_nested(sample: Sample) -> bool:
-    """Whether every group of the concentrated effect lies inside one cluster."""
-    group, cluster = sample.effects.group, sample.cluster
-    home = np.zeros(sample.effects.n_groups, dtype=np.int64)
-    home[group] = cluster
-    return bool((home[group] == cluster).all())

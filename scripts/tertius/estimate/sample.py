@@ -157,3 +157,22 @@ def cluster_sums(values: FloatArray, sample: Sample) -> FloatArray:
     out = np.zeros((n_clusters, values.shape[1]))
     np.add.at(out, sample.cluster, values)
     return out
+
+
+def groups_nested(sample: Sample) -> bool:
+    """Whether every group of the concentrated effect lies inside one cluster."""
+    group, cluster = sample.effects.group, sample.cluster
+    home = np.zeros(sample.effects.n_groups, dtype=np.int64)
+    home[group] = cluster
+    return bool((home[group] == cluster).all())
+
+
+def group_scores_by_cluster(scores: FloatArray, sample: Sample) -> FloatArray:
+    """Sums (G, k) by cluster of scores by group, where every group lies inside one cluster."""
+    home = np.zeros(sample.effects.n_groups, dtype=np.int64)
+    home[sample.effects.group] = sample.cluster
+    if len(home) == len(sample.cluster_ids) and (np.diff(home) > 0).all():
+        return scores
+    out = np.zeros((len(sample.cluster_ids), scores.shape[1]))
+    np.add.at(out, home, scores)
+    return out
