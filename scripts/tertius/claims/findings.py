@@ -23,11 +23,13 @@ from tertius.inference.power import minimum_detectable_effect
 from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import Term, parse_term
 from tertius.shapes import (
+    SHAPE_TESTS,
     InvertedU,
     ShapeResult,
     inverted_u_test,
     moderated_inverted_u_test,
     moderation_test,
+    run_shape_test,
     sign_test,
 )
 from tertius.shapes.common import model_terms, number, p_words, slope_gradient
@@ -373,6 +375,30 @@ def _expm1(value: float) -> float:
     return math.expm1(value) if value < 700 else math.inf
 
 
+def _joint(test: ClaimTest, estimate: Estimate, alpha: float, name: str) -> Finding:
+    """Any other shape test, by its own decision and steps."""
+    result = run_shape_test(test, estimate, alpha)
+    steps = tuple(Step(step.name, step.met, step.text, step.evidence) for step in result.steps)
+    held = Step(result.quantity, result.holds, "; ".join(result.reasons))
+    told = tuple(term for term in test.terms if estimate.has(term))
+    return Finding(
+        test=test,
+        quantity=result.quantity,
+        **_numbers(result),
+        direction=EXPECTED if result.holds else OPPOSITE if result.opposite else NEITHER,
+        steps=steps or (held,),
+        hypothesis=result.hypothesis(name, estimate),
+        effects=_effects(estimate, told, alpha) if test.shape in SIZED else (),
+        sentence=result.sentence,
+        curve=result.curve,
+        results=(result,),
+        notes={"decision": result.decision, **result.notes},
+    )
+
+
+SIZED = ("three_way", "complementarity")
+"""Shapes whose own terms tell the size of the effect, for the test of equivalence."""
+
 FINDERS: Mapping[str, Callable[[ClaimTest, Estimate, float, str], Finding]] = {
     "positive": _signs,
     "negative": _signs,
@@ -380,5 +406,6 @@ FINDERS: Mapping[str, Callable[[ClaimTest, Estimate, float, str], Finding]] = {
     "inverted_u": _inverted_u,
     "diminishing": _diminishing,
     "moderated_inverted_u": _moderated,
+    **dict.fromkeys(SHAPE_TESTS, _joint),
 }
 """One function a shape of test."""

@@ -67,9 +67,9 @@ class ShapeResult:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """All numbers and words as plain values, without contrast and curve."""
-        skip = ("contrast", "curve", "influence", "cluster_ids")
-        record = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in skip}
+        """All numbers and words as plain values, without arrays and tables."""
+        record: dict[str, Any] = _plain(self)
+        record.pop("cluster_ids", None)
         record["mde"] = self.mde
         return record
 
@@ -77,7 +77,9 @@ class ShapeResult:
 def _plain(value: Any) -> Any:
     """Nested dataclasses, tuples and numpy scalars as json-ready values."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        held = {f.name: getattr(value, f.name) for f in fields(value)}
+        tables = (np.ndarray, pl.DataFrame)
+        return {name: _plain(item) for name, item in held.items() if not isinstance(item, tables)}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
