@@ -23,7 +23,7 @@ from tertius.shapes.path_diagram import OUTCOME, Diagram, make_diagram
 
 @dataclass(frozen=True)
 class NaturalEffect:
-    """Average effect on the expected outcome with a percentile interval; for counts as ratio too."""
+    """Average effect on the expected outcome, percentile interval; for counts as ratio too."""
 
     name: str
     estimate: float
