@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tertius.catalogue import ESTIMATORS
+from tertius.catalogue.missteps import ACTIONS, MISSTEPS
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.terms import (
     MAX_POWER,
@@ -50,7 +51,8 @@ class ModelSpec:
     the study cannot build is dropped and listed) or were written for this model (then it is not).
     `winsor` holds the two tail quantiles in (0, 1), or None; the outcome is never winsorised.
     `bounds` gives, by variable, the value of undefined rows under the policy ``bound``. `options`
-    are the settings that the estimator declares in the catalogue.
+    are the settings that the estimator declares in the catalogue. `missteps` says by id what
+    happens on each (``stop``, ``warn``, ``off``) where it differs from the catalogue's default.
     """
 
     name: str
@@ -69,6 +71,7 @@ class ModelSpec:
     se_convention: str = "fixest"
     confidence: float = 0.95
     options: Mapping[str, Any] = field(default_factory=dict)
+    missteps: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def outcome_column(self) -> str:
@@ -123,6 +126,7 @@ class ModelSpec:
             plain[key] = list(plain[key])
         plain["bounds"] = dict(sorted(self.bounds.items()))
         plain["winsor"] = None if self.winsor is None else list(self.winsor)
+        plain["missteps"] = dict(sorted(self.missteps.items()))
         plain["options"] = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in self.options.items()
@@ -148,9 +152,10 @@ class ModelSpec:
         return cls(**values)
 
     def content_hash(self) -> str:
-        """SHA-256 of the specification without its name: equal hashes are equal models."""
+        """SHA-256 of what the numbers depend on: equal hashes are equal models."""
         plain = self.to_dict()
-        plain.pop("name")
+        for key in ("name", "missteps"):
+            plain.pop(key)
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -180,6 +185,7 @@ def resolve_spec(
             problems.add(f"{source}.{key}", "unknown key", did_you_mean(key, known))
     problems.raise_if_any()
     merged: dict[str, Any] = {"lead": 1, "estimator": "fe_poisson", **(defaults or {}), **raw}
+    merged["missteps"] = {**((defaults or {}).get("missteps") or {}), **(raw.get("missteps") or {})}
     entry = ESTIMATORS.get(merged["estimator"])
     merged.setdefault("terms", ())
     for key in ("outcome", "terms"):
@@ -238,11 +244,19 @@ def _value_problems(spec: ModelSpec, place: str) -> list[Problem]:
     ):
         if value not in allowed:
             problems.add(f"{place}.{key}", f"unknown value {value!r}", did_you_mean(value, allowed))
+    for key, action in spec.missteps.items():
+        where = f"{place}.missteps.{key}"
+        if key not in MISSTEPS:
+            problems.add(where, "unknown misstep", did_you_mean(key, MISSTEPS))
+        elif action not in ACTIONS:
+            problems.add(where, f"unknown value {action!r}", did_you_mean(str(action), ACTIONS))
     firm_effects = ESTIMATORS[spec.estimator].firm_effects if spec.estimator in ESTIMATORS else ""
     has_firm = "org_id" in spec.effects
     if (firm_effects, has_firm) in (("required", False), ("refused", True)):
         fix = "add org_id" if firm_effects == "required" else "leave org_id out"
-        problems.add(f"{place}.effects", f"firm effects are {firm_effects} by {spec.estimator}", fix)
+        problems.add(
+            f"{place}.effects", f"firm effects are {firm_effects} by {spec.estimator}", fix
+        )
     for effect in spec.effects:
         if not _EFFECT.match(effect):
             problems.add(

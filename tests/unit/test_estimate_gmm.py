@@ -16,6 +16,7 @@ from tertius.estimate.dynamic_panel import (
 )
 from tertius.estimate.gmm_core import fit_gmm
 from tertius.model_spec import resolve_spec
+from tertius.problems import InputError
 
 
 def simulate(
@@ -139,7 +140,7 @@ def test_refusals() -> None:
     with pytest.raises(NotEstimable, match="too few") as caught:
         fit(data.filter(pl.col("year") < 2004))
     assert caught.value.reason_code == "too_few_years"
-    with pytest.raises(NotEstimable, match="firm effects"):
+    with pytest.raises(InputError, match="firm effects are required by gmm"):
         fit(data, effects=["year"])
     with pytest.raises(NotEstimable, match="first, last"):
         fit(data, {"outcome_lags": [4, 2]})

@@ -11,6 +11,7 @@ import pytest
 from tertius.estimate import Estimate, NotEstimable, build_design, estimate_model
 from tertius.estimate.heckman import bootstrap_selection, fit_two_steps, prepare_selection
 from tertius.model_spec import resolve_spec
+from tertius.problems import InputError
 
 
 def simulate(
@@ -149,7 +150,7 @@ def test_unknown_selection_is_dropped_and_counted() -> None:
 
 def test_refusals() -> None:
     data = simulate(7)
-    with pytest.raises(NotEstimable, match="takes no firm effects"):
+    with pytest.raises(InputError, match="firm effects are refused by heckman"):
         fit(data, effects=["org_id", "year"])
     with pytest.raises(NotEstimable, match="is not 0 or 1"):
         fit(data, {"selected": "x"})

@@ -97,6 +97,7 @@ def test_defaults_are_written_out() -> None:
         "se_convention": "fixest",
         "confidence": 0.95,
         "options": {},
+        "missteps": {},
     }
     assert ModelSpec.from_dict(spec.to_dict()) == spec
     assert spec.outcome_column == "pat_t1"

@@ -38,6 +38,7 @@ ENTRIES = (
     ),
     Estimator(
         name="gmm",
+        firm_effects="required",
         label="Dynamic panel GMM",
         link="identity",
         function="gmm.fit_dynamic_gmm",

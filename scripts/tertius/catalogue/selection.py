@@ -7,6 +7,7 @@ from tertius.catalogue.estimator import Estimator, Option
 ENTRIES: tuple[Estimator, ...] = (
     Estimator(
         name="heckman",
+        firm_effects="refused",
         label="Two-step selection",
         link="identity",
         function="heckman.fit_heckman",

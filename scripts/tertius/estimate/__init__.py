@@ -8,6 +8,12 @@ from tertius.catalogue import ESTIMATORS
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.design import Columns, Design, LedgerStep, build_design
 from tertius.estimate.frames import EstimateFrames, estimate_frames, estimate_from_frames
+from tertius.estimate.missteps import (
+    inspect_design,
+    inspect_estimate,
+    inspect_spec,
+    note_missteps,
+)
 from tertius.estimate.result import Diagnostic, Estimate, Fit, VariableStats
 from tertius.model_spec import ModelSpec
 
@@ -20,11 +26,16 @@ def estimate_model(panel: pl.DataFrame, spec: ModelSpec) -> Estimate:
         spec: resolved specification.
 
     Raises:
-        NotEstimable: these data cannot support the model; carries the reason.
+        NotEstimable: these data cannot support the model, or it holds a misstep that stops;
+            carries the reason.
         InputError: columns are absent or keys repeat.
         KeyError: the estimator is unknown.
     """
-    return ESTIMATORS[spec.estimator].fit(build_design(panel, spec))
+    found = inspect_spec(spec)
+    design = build_design(panel, spec)
+    found += inspect_design(panel, design)
+    estimate = ESTIMATORS[spec.estimator].fit(design)
+    return note_missteps(estimate, [*found, *inspect_estimate(estimate)])
 
 
 __all__ = [

@@ -102,6 +102,7 @@ def fit_record(estimate: Estimate) -> dict[str, Any]:
         "remarks": list(estimate.remarks),
         "plain_effects": plain_effects(estimate),
         "plain_words": plain_words(estimate),
+        "missteps": [dict(found) for found in estimate.missteps],
         "warnings": list(estimate.warnings),
     }
 
@@ -139,4 +140,5 @@ def estimate_from_frames(frames: EstimateFrames) -> Estimate:
         diagnostics={name: Diagnostic(**found) for name, found in fit["diagnostics"].items()},
         tables=frames.tables,
         remarks=tuple(fit["remarks"]),
+        missteps=tuple(fit["missteps"]),
     )

@@ -8,45 +8,47 @@ from tertius.terms import Term, parse_term
 
 
 def check_roles(spec: ModelSpec) -> None:
-    """Refuse a model that treats a function of an endogenous variable as exogenous.
-
-    A square or product of an endogenous variable is endogenous itself and needs an instrument of
-    its own kind (z^2 for x^2, z:w for x:w). Putting the squared prediction of x into the second
-    stage is the forbidden regression (Wooldridge 2010, section 9.5).
+    """Refuse roles that contradict the model.
 
     Raises:
-        NotEstimable: a role is missing or contradictory.
+        NotEstimable: an endogenous label is no term, or an instrument is a regressor.
     """
-    endogenous = spec.option("endogenous")
-    instruments = spec.option("instruments")
-    for label in endogenous:
+    for label in spec.option("endogenous"):
         if label not in spec.terms:
             reason = f"{label} is listed as endogenous and is not a term of {spec.name}"
             raise NotEstimable("not_in_model", label, reason)
-    for label in instruments:
+    for label in spec.option("instruments"):
         if label in spec.regressors:
             reason = f"{label} is a regressor of {spec.name} and cannot be an excluded instrument"
             raise NotEstimable("not_excluded", label, reason)
+
+
+def forbidden_terms(spec: ModelSpec) -> list[str]:
+    """Terms that lead to the forbidden regression (Wooldridge 2010, section 9.5).
+
+    A square or product of an endogenous variable is endogenous itself and needs an instrument of
+    its own kind (z^2 for x^2, z:w for x:w).
+
+    Returns:
+        Functions of an endogenous variable that count as exogenous or as instruments, then
+        endogenous terms without an instrument of their kind; empty when sound.
+    """
+    endogenous = spec.option("endogenous")
+    instruments = spec.option("instruments")
     own = {v for t in endogenous if parse_term(t).degree == 1 for v in parse_term(t).variables}
-    for label in (*spec.regressors, *instruments):
-        if label not in endogenous and own & set(parse_term(label).variables):
-            raise NotEstimable(
-                "forbidden_regression",
-                label,
-                f"{label} is a function of an endogenous variable and counts as exogenous; list it "
-                "under endogenous and give it an instrument of its own kind, as the square of a "
-                "prediction in the second stage is the forbidden regression "
-                "(Wooldridge 2010, section 9.5)",
-            )
     made = [parse_term(label) for label in instruments]
-    for label in endogenous:
-        if not any(_is_kin(parse_term(label), instrument, own) for instrument in made):
-            raise NotEstimable(
-                "forbidden_regression",
-                label,
-                f"no instrument is of the kind of {label}; for x^2 add z^2, for x:w add z:w "
-                "(Wooldridge 2010, section 9.5)",
-            )
+    found = [
+        label
+        for label in (*spec.regressors, *instruments)
+        if label not in endogenous and own & set(parse_term(label).variables)
+    ]
+    found += [
+        label
+        for label in endogenous
+        if label in spec.terms
+        and not any(_is_kin(parse_term(label), instrument, own) for instrument in made)
+    ]
+    return found
 
 
 def _is_kin(term: Term, instrument: Term, endogenous: set[str]) -> bool:

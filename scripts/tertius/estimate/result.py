@@ -103,7 +103,8 @@ class Estimate:
     the bread times the score summed by cluster, so that b* - b is its weighted sum. `frame` has
     one row per observation: org_id, year, y, fitted and the raw variables (null where undefined)
     with status. `tables` are further results of the estimator by name (first stage, event times).
-    `remarks` are the estimator's own sentences for the plain words of fit.json.
+    `remarks` are the estimator's own sentences for the plain words of fit.json, `missteps` what was
+    found amiss: id, action, reason, source.
     """
 
     spec: ModelSpec
@@ -130,6 +131,7 @@ class Estimate:
     diagnostics: Mapping[str, Diagnostic] = field(default_factory=dict)
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    missteps: tuple[Mapping[str, str], ...] = ()
 
     @property
     def estimator(self) -> Estimator:
