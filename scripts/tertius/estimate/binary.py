@@ -39,6 +39,7 @@ def binary_regression(
     link: str = "logit",
     weights: FloatArray | None = None,
     offset: FloatArray | None = None,
+    start: FloatArray | None = None,
 ) -> BinaryFit:
     """Weighted maximum likelihood of P(y = 1 | x) = F(x b + offset).
 
@@ -47,6 +48,7 @@ def binary_regression(
         link: ``logit``, F = 1 / (1 + e^-v), or ``cloglog``, F = 1 - exp(-e^v), the discrete form of
             a proportional hazard (Prentice & Gloeckler 1978).
         weights: (n,) nonnegative, ones by default. offset: (n,), zeros by default.
+        start: (k,) coefficients to begin from, zeros by default.
 
     Raises:
         NotEstimable: one outcome only, collinear columns, or separated outcomes.
@@ -61,7 +63,7 @@ def binary_regression(
         raise NotEstimable("no_variation", "y", "the outcome takes one value only")
     scale = column_scale(x)
     z = x / scale
-    beta = np.zeros(x.shape[1])
+    beta = np.zeros(x.shape[1]) if start is None else start * scale
     level = _parts(z @ beta + shift, y, w, link)
     iterations = 0
     for _ in range(MAX_ITERATIONS):

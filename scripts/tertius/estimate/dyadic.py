@@ -339,16 +339,22 @@ def fit_tergm(design: Design) -> Estimate:
         x, k = x[:, 1:], k - 1
         levels = (design.year[:, None] == np.arange(n_years)).astype(np.float64)
     labels = tuple(rows.labels[j] for j in names)[-k:]
-    fit = binary_regression(np.hstack([x, levels]), design.y, weights=1 / rate)
+    columns = np.hstack([x, levels])
+    fit = binary_regression(columns, design.y, weights=1 / rate)
     rng = np.random.default_rng(int(design.spec.option("seed")))
     draws, failed = [], 0
     for _ in range(int(design.spec.option("draws"))):
         times = np.bincount(rng.integers(0, n_years, n_years), minlength=n_years)
-        columns = np.hstack([x, levels[:, times > 0]]) if levels.size else x
+        used = np.r_[np.arange(k), k + np.flatnonzero(times)] if levels.size else np.arange(k)
         weights = times[design.year] / rate
         seen = weights > 0
         try:
-            drawn = binary_regression(columns[seen], design.y[seen], weights=weights[seen])
+            drawn = binary_regression(
+                columns[np.ix_(seen, used)],
+                design.y[seen],
+                weights=weights[seen],
+                start=fit.coefficients[used],
+            )
         except NotEstimable:
             failed += 1
             continue
