@@ -9,6 +9,7 @@ Newton.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import scipy.linalg as sl
@@ -111,7 +112,15 @@ def absorbed_poisson(x: FloatArray, y: FloatArray, effects: Effects) -> PoissonF
     return PoissonFit(beta, bread, scaled, scale, state.mu, kept, collinear, iteration, converged)
 
 
-def reweighted_poisson(x: FloatArray, y: FloatArray, effects: Effects) -> PoissonFit:
+class Absorber(Protocol):
+    """Effects that can be taken out of columns."""
+
+    def within(self, values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+        """Residuals of (n, k) values on the effects by (weighted) least squares."""
+        ...
+
+
+def reweighted_poisson(x: FloatArray, y: FloatArray, effects: Absorber) -> PoissonFit:
     """The same maximum by iteratively reweighted least squares, for any effects.
 
     Each step regresses the working outcome on x after the effects are taken out with the current
@@ -255,7 +264,7 @@ def _line_search(
     return beta, state, False
 
 
-def separated_rows(x: FloatArray, y: FloatArray, effects: Effects) -> BoolArray:
+def separated_rows(x: FloatArray, y: FloatArray, effects: Absorber) -> BoolArray:
     """Rows with y = 0 that some combination of regressors and effects predicts perfectly.
 
     Iterative rectifier of Correia, Guimaraes & Zylkin (2020, arXiv 1903.01633): regress the

@@ -69,9 +69,23 @@ def residuals_on_effects(
     """
     if not exact(codes):
         return _alternate(values, codes, weights)
+    return residuals_on_dummies(values, codes[0], dummy_columns(codes[1:]), weights)
+
+
+def residuals_on_dummies(
+    values: FloatArray, group: IntArray, dummies: sparse.csr_array, weights: FloatArray | None
+) -> FloatArray:
+    """Residuals of (n, k) values on a grouping and on any sparse columns (n, m), jointly.
+
+    Args:
+        values: (n, k), left unchanged. group: (n,) codes. dummies: rows may have several ones.
+        weights: (n,) nonnegative with a positive sum in every group, or None.
+
+    Returns:
+        (n, k).
+    """
     weight = np.ones(len(values)) if weights is None else weights
-    group, dummies = codes[0], _dummies(codes[1:])
-    firm = _dummies(codes[:1])
+    firm = dummy_columns([group])
     total = np.asarray(firm.T @ weight)
     weighted = sparse.diags_array(weight) @ dummies
     cells = np.asarray((firm.T @ weighted).todense())
@@ -84,7 +98,7 @@ def residuals_on_effects(
     return out
 
 
-def _dummies(codes: Sequence[IntArray]) -> sparse.csr_array:
+def dummy_columns(codes: Sequence[IntArray]) -> sparse.csr_array:
     """(n, m) one column of 0/1 a level, the effects side by side."""
     blocks = []
     for code in codes:
