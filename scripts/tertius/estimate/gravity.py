@@ -98,7 +98,7 @@ class Dyads:
             raise ValueError("a pair has several rows in a year")
         pair = np.unique(arc, return_inverse=True)[1].astype(np.int64)
         years = np.unique(year, return_inverse=True)[1].astype(np.int64)
-        return cls(*ends, pair, years, directed)
+        return cls(ends[0], ends[1], pair, years, directed)
 
     def cut(self, rows: BoolArray) -> Dyads:
         """The dyads of some rows."""
