@@ -59,19 +59,34 @@ def dyad_frame(
     if kind not in FRAMES:
         raise ValueError(f"unknown frame {kind!r}; known are {', '.join(FRAMES)}")
     sources = dyad_sources(tables, ties, tie_records, panel, settings)
-    chosen = {"variables": settings.variables, "attributes": settings.attributes}
+    variables, attributes = settings.variables, settings.attributes
     years = range(settings.years[0], settings.years[1] + 1)
     if kind == "formation":
         return formation_dyads(
-            sources, years, controls=settings.controls, seed=settings.seed, **chosen
+            sources,
+            years,
+            controls=settings.controls,
+            seed=settings.seed,
+            variables=variables,
+            attributes=attributes,
         )
     if kind == "choices":
         return choice_sets(
-            sources, years, alternatives=settings.controls, seed=settings.seed, **chosen
+            sources,
+            years,
+            alternatives=settings.controls,
+            seed=settings.seed,
+            variables=variables,
+            attributes=attributes,
         )
     if kind == "network":
         return network_dyads(
-            sources, years, controls=settings.controls, seed=settings.seed, **chosen
+            sources,
+            years,
+            controls=settings.controls,
+            seed=settings.seed,
+            variables=variables,
+            attributes=attributes,
         )
     if "alliances" not in tables:
         raise ValueError("ties have beginnings and ends in alliances only")
@@ -80,7 +95,13 @@ def dyad_frame(
     )
     members = sources.at_risk["org_id"].unique()
     inside = pl.col("a").is_in(members.implode()) & pl.col("b").is_in(members.implode())
-    return tie_years(spells.filter(inside), sources, settings.years, **chosen)
+    return tie_years(
+        spells.filter(inside),
+        sources,
+        settings.years,
+        variables=variables,
+        attributes=attributes,
+    )
 
 
 def dyad_sources(
@@ -150,7 +171,7 @@ def class_portfolios(
 def alliance_spells(
     alliances: pl.DataFrame, parties: pl.DataFrame, organisations: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """Spells of ties: spell (``aid:a|b``), a, b, start, end, cause (1 ended, 2 absorbed, 0 neither).
+    """Spells of ties: spell (``aid:a|b``), a, b, start, end, cause (1 ended, 2 absorbed, else 0).
 
     An end is known where the source says so. It counts as absorbed where a member dies, or passes
     to a parent, in the year of the end.

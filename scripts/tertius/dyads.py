@@ -86,7 +86,7 @@ def formation_dyads(
         available = len(names) * (len(names) - 1) // 2 - len(events)
         wanted = min(controls * len(events), available)
         rng = np.random.default_rng([seed, year])
-        drawn = _sample_pairs(len(names), events, wanted, rng)
+        drawn = sample_pairs(len(names), events, wanted, rng)
         ledger["dyads sampled"] += len(drawn)
         codes = np.r_[events, drawn]
         parts.append(
@@ -127,8 +127,15 @@ def _pair_codes(pairs: pl.DataFrame, place: Mapping[str, int], n: int) -> IntArr
     return np.unique(first * n + second)
 
 
-def _sample_pairs(n: int, events: IntArray, wanted: int, rng: np.random.Generator) -> IntArray:
-    """`wanted` distinct pairs i < j outside `events`, uniformly, ascending codes."""
+def sample_pairs(n: int, events: IntArray, wanted: int, rng: np.random.Generator) -> IntArray:
+    """`wanted` distinct pairs i < j of n members outside `events`, drawn uniformly.
+
+    Args:
+        events: codes i n + j to leave out. wanted: at most the number of other pairs.
+
+    Returns:
+        ascending codes i n + j.
+    """
     total = n * (n - 1) // 2
     if wanted > total // 3:
         first, second = np.triu_indices(n, 1)
@@ -306,7 +313,7 @@ def network_dyads(
         tied = _pair_codes(inside, place, n) if inside.height else np.zeros(0, dtype=np.int64)
         available = n * (n - 1) // 2 - len(tied)
         wanted = available if controls is None else min(controls * len(tied), available)
-        drawn = _sample_pairs(n, tied, wanted, np.random.default_rng([seed, year]))
+        drawn = sample_pairs(n, tied, wanted, np.random.default_rng([seed, year]))
         codes = np.r_[tied, drawn]
         graph = make_graph(tied // n, tied % n, n)
         change = change_statistics(graph, codes // n, codes % n, NODE_TERMS, decay)

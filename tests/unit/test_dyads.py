@@ -14,6 +14,7 @@ from tertius.dyads import (
     formation_dyads,
     network_dyads,
     record_deals,
+    sample_pairs,
     tie_years,
 )
 
@@ -124,7 +125,7 @@ def test_an_organisation_must_live_in_both_years() -> None:
     assert made.rows.height == 6
 
 
-def test_sampling_is_uniform_and_free_of_row_order() -> None:
+def test_sampling_is_free_of_row_order() -> None:
     base = sources()
     shuffled = DyadSources(
         base.deals.reverse(),
@@ -136,13 +137,20 @@ def test_sampling_is_uniform_and_free_of_row_order() -> None:
     plain = DyadSources(base.deals, base.ties, base.at_risk, base.nodes, base.organisations)
     first, second = (formation_dyads(s, [2001, 2002], controls=1) for s in (plain, shuffled))
     assert first.rows.equals(second.rows)
-    counts: dict[str, int] = {}
-    for seed in range(400):
-        drawn = formation_dyads(plain, [2001], controls=2, seed=seed).rows
-        for name in drawn.filter(pl.col("event") == 0)["org_id"]:
-            counts[name] = counts.get(name, 0) + 1
-    assert len(counts) == 8
-    assert all(abs(count - 200) < 45 for count in counts.values())  # 4.5 sd of a binomial
+
+
+@pytest.mark.parametrize("wanted", [1, 4])
+def test_every_pair_without_a_deal_is_equally_likely(wanted: int) -> None:
+    events = np.array([1, 7])  # (0, 1) and (1, 2) of five members
+    counts = np.zeros(25)
+    for seed in range(800):
+        drawn = sample_pairs(5, events, wanted, np.random.default_rng(seed))
+        assert len(set(drawn.tolist())) == wanted
+        counts[drawn] += 1
+    assert (counts > 0).sum() == 8
+    share = wanted / 8
+    spread = np.sqrt(800 * share * (1 - share))
+    assert np.abs(counts[counts > 0] - 800 * share).max() < 4.5 * spread
 
 
 def test_large_samples_are_distinct_pairs_without_events() -> None:

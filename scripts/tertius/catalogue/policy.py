@@ -107,12 +107,19 @@ ENTRIES: tuple[Estimator, ...] = (
         label="Dose response",
         link="identity",
         function="matching.fit_dose_response",
-        source="Hirano & Imbens (2004)",
+        source="Hirano & Imbens (2004); Tubbicke (2022)",
         options=(
             Option("dose", "variable", "the continuous treatment", required=True),
+            Option(
+                "method",
+                "choice",
+                "how covariates are taken out",
+                "entropy",
+                choices=("entropy", "hirano_imbens"),
+            ),
             Option("draws", "integer", "resamples of clusters", 499, low=2),
             Option("seed", "integer", "seed of the draws", 1, low=0),
         ),
-        note="selection on observables only; the dose is normal given the covariates",
+        note="selection on observables only",
     ),
 )

@@ -9,6 +9,7 @@ import numpy as np
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.binary import inverse_positive
 from tertius.estimate.columns import NotEstimable
+from tertius.estimate.two_way import sums_by_code
 
 TOLERANCE = 1e-10
 MAX_ITERATIONS = 200
@@ -33,16 +34,42 @@ def entropy_weights(x: FloatArray, d: FloatArray) -> FloatArray:
         NotEstimable: the treated means lie outside what the untreated rows can reach.
     """
     control, target = x[d == 0], x[d == 1].mean(axis=0)
-    scale = np.maximum(control.std(axis=0), np.finfo(np.float64).tiny)
-    z = (control - target) / scale
-    multiplier = np.zeros(x.shape[1])
+    out = np.zeros(len(d))
+    out[d == 0] = _tilted(control - target)
+    return out
+
+
+def continuous_weights(dose: FloatArray, x: FloatArray) -> FloatArray:
+    """Weights that take a continuous treatment's dependence on x away (Tubbicke 2022).
+
+    Entropy balancing with the means of x, dose and dose^2 held and every covariance of x with dose
+    and dose^2 set to 0: what a generalised propensity score is to achieve, in the sample itself.
+
+    Args:
+        dose: (n,). x: (n, k) without a constant.
+
+    Returns:
+        (n,) positive weights that sum to one.
+
+    Raises:
+        NotEstimable: no such weights exist.
+    """
+    centred = x - x.mean(axis=0)
+    t = (dose - dose.mean()) / dose.std()
+    powers = np.column_stack([t, t**2 - 1])
+    crossed = [centred * powers[:, [j]] for j in (0, 1)]
+    return _tilted(np.hstack([centred, powers, *crossed]))
+
+
+def _tilted(columns: FloatArray) -> FloatArray:
+    """Weights proportional to exp(-columns l) under which every column has mean 0, by Newton."""
+    z = columns / np.maximum(np.sqrt((columns**2).mean(axis=0)), np.finfo(np.float64).tiny)
+    multiplier = np.zeros(z.shape[1])
     value, weight = _dual(z, multiplier)
     for _ in range(MAX_ITERATIONS):
         mean = weight @ z
         if np.abs(mean).max() < TOLERANCE:
-            out = np.zeros(len(d))
-            out[d == 0] = weight
-            return out
+            return weight
         step = inverse_positive((z * weight[:, None]).T @ z - np.outer(mean, mean)) @ mean
         for halving in range(60):
             trial = multiplier + step * 0.5**halving
@@ -50,7 +77,7 @@ def entropy_weights(x: FloatArray, d: FloatArray) -> FloatArray:
             if reached <= value + 1e-14 * max(abs(value), 1.0):
                 multiplier, value, weight = trial, reached, trial_weight
                 break
-    raise NotEstimable("no_overlap", "treatment", "no weights of the untreated balance the columns")
+    raise NotEstimable("no_overlap", "treatment", "no weights of these rows balance the columns")
 
 
 def _dual(z: FloatArray, multiplier: FloatArray) -> tuple[float, FloatArray]:
@@ -171,7 +198,8 @@ def _closest(
     keep = distance <= limit
     if caliper is not None:
         keep &= distance <= caliper
-    return near[keep]
+    chosen: IntArray = near[keep]
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,8 +250,8 @@ def matched_effect(
     matched[pairs.row] = True
     gap = (y - imputed)[matched]
     effect = float(gap.mean())
-    used = np.bincount(pairs.other, weights=pairs.weight, minlength=n)
-    squares = np.bincount(pairs.other, weights=pairs.weight**2, minlength=n)
+    used = sums_by_code(pairs.weight, pairs.other, n)
+    squares = sums_by_code(pairs.weight**2, pairs.other, n)
     serving = np.flatnonzero(used > 0)
     own = nearest_neighbours(score, serving, pool, 1, None, block)
     counts = np.bincount(own.row, minlength=n)
@@ -253,31 +281,25 @@ def balance_of(x: FloatArray, d: FloatArray, weight: FloatArray) -> Balance:
     """Standardised differences (over the treated sd) and variance ratios of the columns.
 
     Args:
-        x: (n, k). d: (n,). weight: (n,) of the untreated rows after matching or weighting; treated
-            rows count one each.
+        x: (n, k). d: (n,). weight: (n,) of the rows after matching or weighting: 0 or 1 for treated
+            rows, that did not or did find a match.
     """
     treated, control = x[d == 1], x[d == 0]
-    w = weight[d == 0] / weight[d == 0].sum()
     sd = np.maximum(treated.std(axis=0, ddof=1), np.finfo(np.float64).tiny)
-    mean_after = w @ control
-    after = (w @ (control - mean_after) ** 2) / max(1 - float(w @ w), 1e-12)
+    mean_treated, variance_treated = _weighted_moments(treated, weight[d == 1])
+    mean_control, variance_control = _weighted_moments(control, weight[d == 0])
     before = np.maximum(control.var(axis=0, ddof=1), np.finfo(np.float64).tiny)
-    own = treated.var(axis=0, ddof=1)
     return Balance(
         (treated.mean(axis=0) - control.mean(axis=0)) / sd,
-        (treated.mean(axis=0) - mean_after) / sd,
-        own / before,
-        own / np.maximum(after, np.finfo(np.float64).tiny),
+        (mean_treated - mean_control) / sd,
+        treated.var(axis=0, ddof=1) / before,
+        variance_treated / np.maximum(variance_control, np.finfo(np.float64).tiny),
     )
 
 
-def splits_at_median(d: FloatArray, values: FloatArray) -> bool:
-    """Whether a 0/1 column is a cut of another one at (or beside) its median."""
-    ok = np.isfinite(values)
-    if not ok.any() or np.unique(values[ok]).size <= 2:
-        return False
-    high, low = values[ok & (d == 1)], values[ok & (d == 0)]
-    if not len(high) or not len(low):
-        return False
-    separated = low.max() < high.min() or high.max() < low.min()
-    return bool(separated and 0.4 <= len(high) / ok.sum() <= 0.6)
+def _weighted_moments(x: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of the columns under weights (reliability weights, unbiased)."""
+    share = weight / weight.sum()
+    mean: FloatArray = share @ x
+    variance: FloatArray = (share @ (x - mean) ** 2) / max(1 - float(share @ share), 1e-12)
+    return mean, variance

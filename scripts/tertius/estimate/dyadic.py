@@ -122,7 +122,8 @@ def fit_conditional_logit(design: Design) -> Estimate:
     """Partner choice within strata (McFadden 1974), errors robust across shared members.
 
     Strata without exactly one choice, or without an alternative, are dropped and counted; they
-    lie within years and absorb year effects. The option `rate` names the rates at which alternatives were sampled (McFadden 1978).
+    lie within years and absorb year effects. The option `rate` names the rates at which
+    alternatives were sampled (McFadden 1978).
 
     Raises:
         NotEstimable: an outcome other than 0/1, no stratum left, collinear columns.

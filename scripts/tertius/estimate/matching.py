@@ -9,9 +9,9 @@ from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.balancing import (
     balance_of,
     balanced_effect,
+    continuous_weights,
     entropy_weights,
     matched_effect,
-    splits_at_median,
 )
 from tertius.estimate.binary import binary_regression
 from tertius.estimate.columns import NotEstimable
@@ -31,22 +31,13 @@ def binary_treatment(design: Design) -> FloatArray:
     """(n,) 0/1 treatment of the option `treatment`.
 
     Raises:
-        NotEstimable: it has other values, or cuts a variable of the model at its median: such a
-            split is no treatment, since assignment and outcome model share the same variable.
+        NotEstimable: it has other values.
     """
     name = str(design.spec.option("treatment"))
     d = design.extra["treatment"].x[:, 0]
     if not np.isin(d, (0.0, 1.0)).all():
         reason = f"{name} is continuous: use the estimator dose_response, not a split of it"
         raise NotEstimable("not_binary", name, reason)
-    for variable in design.spec.variables:
-        values = design.frame[variable].to_numpy().astype(np.float64)
-        if variable != name and splits_at_median(d, values):
-            reason = (
-                f"{name} is a split of {variable} at its median, which is not a treatment: "
-                "use the estimator dose_response (Hirano & Imbens 2004)"
-            )
-            raise NotEstimable("median_split", name, reason)
     return d
 
 
@@ -69,7 +60,7 @@ def fit_matching(design: Design) -> Estimate:
     rows of one firm are not independent, with the matches taken as known.
 
     Raises:
-        NotEstimable: no 0/1 treatment, a median split, no overlap.
+        NotEstimable: no 0/1 treatment, no overlap.
     """
     d, sample = binary_treatment(design), cut_sample(design, [])
     x = _covariates(design)
@@ -107,7 +98,7 @@ def fit_entropy_balance(design: Design) -> Estimate:
     """ATT with weights that make the untreated means equal the treated ones (Hainmueller 2012).
 
     Raises:
-        NotEstimable: no 0/1 treatment, a median split, means out of reach.
+        NotEstimable: no 0/1 treatment, means out of reach.
     """
     d, sample = binary_treatment(design), cut_sample(design, [])
     x = _covariates(design)
@@ -213,9 +204,32 @@ def dose_response(
     return np.array(values)
 
 
+def balanced_response(
+    y: FloatArray, dose: FloatArray, x: FloatArray, at: FloatArray, weight: FloatArray
+) -> FloatArray:
+    """Mean outcome at each dose from rows weighted to make dose and x independent.
+
+    Args:
+        y, dose: (n,). x: (n, k) without a constant. at: (m,) doses. weight: (n,) whole numbers of
+            times that a row was drawn.
+
+    Returns:
+        (m,) means of a quadratic in the dose, x at its mean (Tubbicke 2022).
+    """
+    rows = np.repeat(np.arange(len(y)), weight.astype(np.int64))
+    y, dose, x = y[rows], dose[rows], x[rows]
+    root = np.sqrt(continuous_weights(dose, x))
+    columns = np.column_stack([np.ones_like(dose), dose, dose**2, x - x.mean(axis=0)])
+    curve = np.linalg.lstsq(columns * root[:, None], y * root, rcond=None)[0]
+    means: FloatArray = curve[0] + curve[1] * at + curve[2] * at**2
+    return means
+
+
 def fit_dose_response(design: Design) -> Estimate:
     """Dose response at deciles of a continuous treatment, errors by resamples of clusters.
 
+    The option `method` takes weights that balance the dose (`balanced_response`) or the generalised
+    propensity score as a regressor (`dose_response`), which is only as good as its quadratic.
     Coefficients ``mean(p10)`` .. ``mean(p90)`` are mean outcomes at deciles of the dose; the table
     `dose_response` holds the doses.
 
@@ -226,13 +240,15 @@ def fit_dose_response(design: Design) -> Estimate:
     dose = design.extra["dose"].x[:, 0]
     if len(np.unique(dose)) < 10:
         raise NotEstimable("not_continuous", name, f"{name} has fewer than ten values")
-    x = np.column_stack([np.ones(len(dose)), _covariates(design)])
+    x, curve = _covariates(design), balanced_response
+    if design.spec.option("method") == "hirano_imbens":
+        x, curve = np.column_stack([np.ones(len(dose)), x]), dose_response
     shares = np.arange(0.1, 0.91, 0.1)
     at = np.quantile(dose, shares)
     draws, n_clusters = int(design.spec.option("draws")), len(sample.cluster_ids)
-    means = dose_response(design.y, dose, x, at, np.ones(len(dose)))
+    means = curve(design.y, dose, x, at, np.ones(len(dose)))
     resampled = [
-        dose_response(design.y, dose, x, at, w[sample.cluster])
+        curve(design.y, dose, x, at, w[sample.cluster])
         for chunk in cluster_weights(n_clusters, draws, int(design.spec.option("seed")))
         for w in chunk
     ]
