@@ -13,7 +13,9 @@ from scipy import stats
 from tertius.arrays import FloatArray
 from tertius.estimate.fe_ols import absorbed_ols
 from tertius.inference.cluster_bootstrap import bootstrap_ols
+from tertius.inference.cluster_products import cluster_products
 from tertius.inference.crv3 import jackknife_ols
+from tertius.inference.family_refits import SlopeHypothesis, romano_wolf_refits
 from tertius.inference.intervals import (
     basic_interval,
     bca_interval,
@@ -265,3 +267,39 @@ def test_relabelling_of_clusters(seed: int) -> None:
     assert np.sort(two.draws) == pytest.approx(np.sort(one.draws), rel=1e-8, abs=1e-9)
     first, second = jackknife_ols(x, y, effects, firm), jackknife_ols(x, y, effects, renamed)
     assert second.covariance == pytest.approx(first.covariance, rel=1e-10)
+
+
+def test_family_of_refits_shares_resamples_over_the_union_of_clusters() -> None:
+    x, y, firm, year = panel(firms=30)
+    names = np.array([f"f{i:02d}" for i in range(30)])
+
+    def member(
+        name: str, rows: np.ndarray, column: int, side: str = "two-sided"
+    ) -> SlopeHypothesis:
+        used, codes = np.unique(firm[rows], return_inverse=True)
+        products = cluster_products(x[rows], y[rows], effects_of(codes, year[rows]), codes)
+        return SlopeHypothesis(name, products, tuple(names[used]), column, 0.1, side)
+
+    parts = [np.ones(len(y), bool), firm < 20, firm >= 8]
+    members = [member("a", parts[0], 0), member("b", parts[1], 1), member("c", parts[2], 2, "less")]
+    found = romano_wolf_refits(members, draws=60, seed=9)
+    weights = np.vstack(list(cluster_weights(30, 60, 9)))
+    for j, rows in enumerate(parts):
+        used, codes = np.unique(firm[rows], return_inverse=True)
+        center = absorbed_ols(x[rows], y[rows], effects_of(codes, year[rows])).coefficients[j]
+        assert found.estimates[j] == pytest.approx(center, rel=1e-10)
+        assert found.statistics[j] == pytest.approx(
+            clustered_t(x[rows], y[rows], effects_of(codes, year[rows]), [codes], j, 0.1), rel=1e-9
+        )
+        for draw in (0, 7):
+            drawn, new = stacked(codes, weights[draw][used])
+            again = x[rows][drawn], y[rows][drawn], effects_of(new, year[rows][drawn])
+            t = clustered_t(*again, [new], j, center)
+            assert found.draws.statistic[draw, j] == pytest.approx(t, rel=1e-8)
+    assert (found.adjusted >= found.p_values).all()
+    order = [2, 0, 1]
+    moved = romano_wolf_refits([members[i] for i in order], draws=60, seed=9)
+    assert np.array_equal(moved.adjusted, found.adjusted[order])
+    assert "within its family of 3" in found.sentence("b")
+    with pytest.raises(ValueError, match="unique names"):
+        romano_wolf_refits([members[0], members[0]], draws=9, seed=1)

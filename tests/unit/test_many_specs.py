@@ -6,6 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.fe_ols import absorbed_ols
@@ -124,3 +126,17 @@ def test_table_threads_and_relabelling() -> None:
     again = specs_table(estimate_specs(moved, many))
     assert again["estimate"].to_numpy() == pytest.approx(one["estimate"].to_numpy(), rel=1e-10)
     assert again["std_error"].to_numpy() == pytest.approx(one["std_error"].to_numpy(), rel=1e-10)
+
+
+@settings(max_examples=15, deadline=None)
+@given(scale=st.floats(1e-4, 1e4), flip=st.booleans())
+def test_scale_and_sign_of_columns(scale: float, flip: bool) -> None:
+    columns, firm, year = data()
+    factor = -scale if flip else scale
+    spec = Specification("y", ("a", "b", "c"))
+    moved = columns * np.array([factor, 1.0, 1.0, 1.0, 1.0])
+    base = estimate_spec(gram_sample(columns, NAMES, firm, year, firm, BOTH), spec)
+    other = estimate_spec(gram_sample(moved, NAMES, firm, year, firm, BOTH), spec)
+    assert other.coefficients[0] * factor == pytest.approx(base.coefficients[0], rel=1e-9)
+    assert other.coefficients[1:] == pytest.approx(base.coefficients[1:], rel=1e-9)
+    assert other.std_errors[0] * scale == pytest.approx(base.std_errors[0], rel=1e-9)

@@ -7,7 +7,8 @@ along as columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -94,6 +95,24 @@ def cluster_products(
     ends = np.r_[starts[1:], len(y)]
     _accumulate(within / scale, starts, ends, cluster, carried, n_dummies, demeaned, packed)
     return ClusterProducts(packed, n_dummies, x.shape[1], scale)
+
+
+def align_clusters(
+    products: ClusterProducts, cluster_ids: Sequence[str], union: Sequence[str]
+) -> ClusterProducts:
+    """The same products over a larger list of clusters; those without rows weigh nothing.
+
+    Models whose samples differ thus share their resamples.
+
+    Args:
+        products: of G clusters.
+        cluster_ids: (G,) identifiers.
+        union: sorted identifiers of all models' clusters.
+    """
+    place = {name: row for row, name in enumerate(union)}
+    packed = np.zeros((len(union), products.packed.shape[1]))
+    packed[[place[name] for name in cluster_ids]] = products.packed
+    return replace(products, packed=packed)
 
 
 def carried_dummies(effects: Effects) -> tuple[IntArray, IntArray, bool]:
