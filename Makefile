@@ -32,6 +32,7 @@ bench: setup          ## time the kernels against other packages; writes docs/be
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/networks.py
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/ties.py
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/estimators.py
+	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/inference.py
 
 monte-carlo: setup    ## check the estimators on planted worlds; writes docs/monte_carlo (about 30 minutes): [FAMILY=counts] [DRAWS=200]
 	$(BIN)/python -m benchmarks.monte_carlo.harness $(if $(FAMILY),--family $(FAMILY)) $(if $(DRAWS),--draws $(DRAWS))

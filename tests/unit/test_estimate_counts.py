@@ -296,3 +296,13 @@ def test_firms_without_counts_change_nothing_in_the_conditional_model() -> None:
     assert one.coefficients == pytest.approx(two.coefficients, rel=1e-10)
     assert two.dropped["firms or years without any outcome"] >= 6
     assert replace(one, warnings=()).estimator.note.startswith("not a true fixed-effects")
+
+
+def test_overdispersion_is_the_auxiliary_regression() -> None:
+    estimate = fit(simulate(32, counts=True), "fe_poisson")
+    y, mu = estimate.frame["y"].to_numpy(), estimate.frame["fitted"].to_numpy()
+    other = sm.OLS(((y - mu) ** 2 - y) / mu, mu).fit(cov_type="HC0")
+    found = estimate.diagnostics["overdispersion"]
+    assert found.value == pytest.approx(other.params[0], rel=1e-10)
+    assert found.statistic == pytest.approx(other.tvalues[0], rel=1e-10)
+    assert found.p_value == pytest.approx(other.pvalues[0], rel=1e-8)

@@ -53,7 +53,8 @@ def _fit(design: Design, fit: Callable[[Design], Estimate], *, counts: bool) -> 
     full[rows] = columns
     wide = replace(design, x=np.hstack([design.x, full]), labels=(*design.labels, *labels))
     estimate = fit(wide)
-    return replace(estimate, diagnostics={"projection": projection_test(estimate, labels)})
+    test = projection_test(estimate, labels)
+    return replace(estimate, diagnostics={**estimate.diagnostics, "projection": test})
 
 
 def mundlak(design: Design, rows: BoolArray) -> tuple[FloatArray, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from scipy.special import gammaln, xlogy
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.design import Design
+from tertius.estimate.overdispersion import overdispersion_test
 from tertius.estimate.result import Estimate, Fit, assemble_estimate
 from tertius.estimate.sample import (
     ALL_ZERO,
@@ -356,6 +357,7 @@ def _as_fit(fit: PoissonFit, sample: Sample) -> Fit:
         collinear=fit.collinear,
         information=fit.bread[:k, :k] / np.outer(fit.scale, fit.scale),
         warnings=effects_note(sample.effects),
+        diagnostics={"overdispersion": overdispersion_test(y, mu)},
         statistics={
             "log_likelihood": log_likelihood,
             "deviance": 2 * float((xlogy(y, y) - xlogy(y, mu) - y + mu).sum()),
