@@ -246,7 +246,7 @@ def block_test(estimate: Estimate, terms: Sequence[str], seed: int = 1) -> Block
         seed: of the parts of the clusters.
 
     Raises:
-        NotEstimable: no term of the block has a coefficient, or nothing else is left.
+        NotEstimable: no term of the block has a coefficient.
     """
     rows = rows_of(estimate)
     labels = [estimate.terms[estimate.index(term)] for term in terms]

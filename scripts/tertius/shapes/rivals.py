@@ -160,8 +160,9 @@ def unseen_deviance(rows: Rows, parts: IntArray) -> FloatArray:
     for part in np.unique(parts):
         unseen = parts[rows.cluster] == part
         slopes = np.zeros(rows.x.shape[1])
-        fit = fit_rows(rows.take(~unseen))
-        slopes[fit.kept] = fit.coefficients
+        if rows.labels:
+            fit = fit_rows(rows.take(~unseen))
+            slopes[fit.kept] = fit.coefficients
         index = rows.x[unseen] @ slopes
         row_loss = _profiled(rows, unseen, index)
         loss += np.bincount(rows.cluster[unseen], row_loss, minlength=len(loss))
