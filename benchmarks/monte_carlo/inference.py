@@ -34,6 +34,7 @@ from tertius.measures import Graph, degree
 EFFECT = 0.3
 BOTH = ("org_id", "year")
 RESAMPLES = 200
+DYAD_NODES = 120
 NEEDED = detectable_effect(1.0, 39)
 
 
@@ -148,13 +149,13 @@ def two_way(rng: np.random.Generator) -> Mapping[str, Outcome]:
 
 
 def network(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    """x and the errors of 400 firms spread along the ties of sparse groups."""
-    n = 400
+    """x and the errors of 1,000 firms spread along the ties of sparse groups."""
+    n = 1000
     a = np.arange(n)
     chords = rng.integers(0, n, (n // 8, 2))
     chain = np.stack([a[:-1], a[1:]], axis=1)[a[:-1] % 20 != 19]
     ends = np.concatenate([chain, chords])
-    names = np.array([f"f{i:03d}" for i in range(n)])
+    names = np.array([f"f{i:04d}" for i in range(n)])
     graph = Graph.from_edges(names[ends[:, 0]], names[ends[:, 1]], nodes=names)
     tail = np.repeat(a, np.diff(graph.indptr))
 
@@ -187,9 +188,8 @@ def network(rng: np.random.Generator) -> Mapping[str, Outcome]:
 
 def dyads(rng: np.random.Generator) -> Mapping[str, Outcome]:
     """Effects of the two ends in x and in the errors."""
-    a, b = np.triu_indices(60, 1)
-    x = rng.normal(size=60)
-    u = rng.normal(size=60)
+    a, b = np.triu_indices(DYAD_NODES, 1)
+    x, u = rng.normal(size=(2, DYAD_NODES))
     regressor = x[a] + x[b] + rng.normal(size=a.size)
     y = u[a] + u[b] + rng.normal(size=a.size)
     fit = absorbed_ols(regressor[:, None], y, make_effects(a * 0, a * 0, ()))
@@ -197,7 +197,7 @@ def dyads(rng: np.random.Generator) -> Mapping[str, Outcome]:
     found = dyadic_covariance(influence, a, b)
     slope = float(fit.coefficients[0])
     return {
-        "dyadic": Outcome(slope, p=p_of(slope / found.std_errors[0], 59)),
+        "dyadic": Outcome(slope, p=p_of(slope / found.std_errors[0], DYAD_NODES - 1)),
         "independent dyads": Outcome(
             slope, p=p_of(slope / math.sqrt(found.heteroskedastic[0, 0]), np.inf)
         ),
@@ -305,24 +305,24 @@ CASES = (
     case(
         "two-way clusters",
         two_way,
-        Rate("two-way", 0.04, 0.08),
+        Size("two-way"),
         Rate("firm only", 0.10, 0.60),
-        note="50 firms, 40 years; two-way tests are a little too large at this size",
+        note="50 firms, 40 years; clusters by firm alone are there to fail",
     ),
     case(
         "network",
         network,
-        Rate("network-HAC, all within two steps", 0.04, 0.09),
+        Size("network-HAC, all within two steps"),
         Rate("network-HAC", 0.06, 0.13),
         Rate("firms only", 0.15, 0.40),
-        note="400 firms, dependence over two steps; Bartlett weights damp it, so excess remains",
+        note="1,000 firms, dependence over two steps; Bartlett weights damp it, so excess remains",
     ),
     case(
         "dyads",
         dyads,
-        Rate("dyadic", 0.04, 0.09),
+        Size("dyadic"),
         Rate("independent dyads", 0.30, 0.95),
-        note="60 nodes; shared nodes leave fewer independent pieces than dyads",
+        note="120 nodes; treating dyads as independent is there to fail",
     ),
     case(
         "MRQAP",

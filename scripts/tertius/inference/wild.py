@@ -136,39 +136,27 @@ def wild_cluster_bootstrap(
         raise ValueError(f"weights {weights!r} with {len(clusters)} sets of clusters")
     if level is not None and len(clusters) > 1:
         raise ValueError("no interval by inversion with two-way clusters")
-    w = explicit_columns(x, effects)
-    outcome = effects.within((y - null * x[:, column])[:, None])[:, 0]
-    _, starts, demeaned = carried_dummies(effects)
-    if demeaned and (clusters[0] != clusters[0][starts][effects.group]).any():
-        raise ValueError("an absorbed firm lies in more than one cluster")
-    at = w.shape[1] - x.shape[1] + column
-    scale = np.sqrt((w**2).mean(axis=0))
-    w = w / np.where(scale > 0, scale, 1.0)
-    bread = np.asarray(np.linalg.pinv(w.T @ w, hermitian=True), dtype=np.float64)
+    use = _regression(x, y - null * x[:, column], effects, clusters[0], column)
     dimensions, signs = _dimensions(clusters)
-    fitted = bread @ (w.T @ outcome)
-    direction = w @ bread[at]
-    statistic_error = _sample_error(direction * (outcome - w @ fitted), dimensions, signs)
-    pieces = _pieces(w, outcome, bread, at, direction, dimensions, signs, impose_null)
-    statistic = float(fitted[at] / statistic_error)
+    error = _sample_error(use.direction * use.residuals, dimensions, signs)
+    statistic = use.point / error
     n_clusters = int(clusters[0].max()) + 1
     enumerated = weights == "rademacher" and 2**n_clusters <= min(ENUMERATE, draws + 1)
     blocks = _all_signs(n_clusters) if enumerated else _drawn(n_clusters, draws, seed, weights)
-    moments, repaired = _moments(pieces, blocks, at, level is not None and impose_null)
+    pieces = _pieces(use, dimensions, signs, impose_null)
+    moments, repaired = _moments(pieces, blocks, use.at, level is not None and impose_null)
     here = _statistics(moments, 0.0)
-    p = _p_value(here, statistic, enumerated and impose_null)
     interval = None
     if level is not None:
-        point, error = float(fitted[at]), statistic_error
-        low, high = _interval(moments, point, error, level, impose_null)
-        interval = (null + low / scale[at], null + high / scale[at])
+        low, high = _interval(moments, use.point, error, level, impose_null)
+        interval = (null + low / use.scale, null + high / use.scale)
     return WildBootstrap(
         term=term if term is not None else f"x{column}",
-        estimate=float(null + fitted[at] / scale[at]),
+        estimate=null + use.point / use.scale,
         null=null,
-        std_error=float(statistic_error / scale[at]),
+        std_error=error / use.scale,
         statistic=statistic,
-        p_value=p,
+        p_value=_p_value(here, statistic, enumerated and impose_null),
         p_equal_tail=2 * float(min((here < statistic).mean(), (here > statistic).mean())),
         draws=here,
         weights=weights,
@@ -179,6 +167,43 @@ def wild_cluster_bootstrap(
         repaired=repaired,
         interval=interval,
         level=level if level is not None else math.nan,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Regression:
+    """Least squares on explicit columns w of unit mean square; the slope tested is column `at`,
+    `direction` (n,) its row of the bread times w, `scale` what its column was divided by."""
+
+    w: FloatArray
+    y: FloatArray
+    bread: FloatArray
+    at: int
+    scale: float
+    direction: FloatArray
+    residuals: FloatArray
+    point: float
+
+
+def _regression(
+    x: FloatArray, y: FloatArray, effects: Effects, cluster: IntArray, column: int
+) -> _Regression:
+    """Check that firms lie in clusters, and fit."""
+    _, starts, demeaned = carried_dummies(effects)
+    if demeaned and (cluster != cluster[starts][effects.group]).any():
+        raise ValueError("an absorbed firm lies in more than one cluster")
+    w = explicit_columns(x, effects)
+    outcome = effects.within(y[:, None])[:, 0]
+    at = w.shape[1] - x.shape[1] + column
+    scale = np.sqrt((w**2).mean(axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
+    w = w / scale
+    bread = np.asarray(np.linalg.pinv(w.T @ w, hermitian=True), dtype=np.float64)
+    fitted = bread @ (w.T @ outcome)
+    residuals = outcome - w @ fitted
+    direction = w @ bread[at]
+    return _Regression(
+        w, outcome, bread, at, float(scale[at]), direction, residuals, float(fitted[at])
     )
 
 
@@ -201,28 +226,23 @@ def _sample_error(
 
 
 def _pieces(
-    w: FloatArray,
-    y: FloatArray,
-    bread: FloatArray,
-    at: int,
-    direction: FloatArray,
+    use: _Regression,
     dimensions: Sequence[IntArray],
     signs: tuple[float, ...],
     impose_null: bool,
 ) -> _Pieces:
     """Residuals under the null, and the forms that turn weights into statistics."""
+    w, direction = use.w, use.direction
+    residuals = (use.residuals, np.zeros(len(use.y)))
     if impose_null:
-        others = np.delete(np.arange(w.shape[1]), at)
-        rest = w[:, others]
+        rest = np.delete(w, use.at, axis=1)
         inner = np.linalg.pinv(rest.T @ rest, hermitian=True)
-        pair = np.column_stack([y, w[:, at]])
+        pair = np.column_stack([use.y, w[:, use.at]])
         left = pair - rest @ (inner @ (rest.T @ pair))
         residuals = (left[:, 0], left[:, 1])
-    else:
-        residuals = (y - w @ (bread @ (w.T @ y)), np.zeros(len(y)))
     boot = dimensions[0]
     n_boot = int(boot.max()) + 1
-    drift = [bread @ sums_by_code(w * u[:, None], boot, n_boot).T for u in residuals]
+    drift = [use.bread @ sums_by_code(w * u[:, None], boot, n_boot).T for u in residuals]
     spread, pull = [], []
     for code in dimensions:
         size = int(code.max()) + 1
