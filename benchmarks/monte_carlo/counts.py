@@ -136,6 +136,29 @@ def feedback(rng: np.random.Generator) -> Mapping[str, Outcome]:
     return {"null": outcome(found, "null", 0.0)}
 
 
+def predetermined(transformation: str) -> Draw:
+    """x and `null` react to past counts; the firm effect is unknown."""
+
+    def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
+        n_firms, n_years = 250, 6
+        level, x, counts = 0.5 * rng.normal(size=n_firms), np.zeros(n_firms), np.zeros(n_firms)
+        kept: dict[str, list[np.ndarray]] = {"x": [], "null": [], "y": []}
+        for when in range(10 + n_years):
+            x = 0.3 * x + 0.15 * np.minimum(counts, 6.0) + 0.5 * rng.normal(size=n_firms)
+            null = 0.2 * np.minimum(counts, 6.0) + 0.7 * rng.normal(size=n_firms)
+            counts = rng.poisson(np.exp(EFFECT * x + level + 0.5)).astype(float)
+            if when >= 10:
+                for name, values in (("x", x), ("null", null), ("y", counts)):
+                    kept[name].append(values)
+        firm, year = codes(n_firms, n_years)
+        columns = {name: np.stack(parts, axis=1).ravel() for name, parts in kept.items()}
+        options = {"transformation": transformation}
+        found = estimate(columns, firm, year, "qd_gmm", ["x", "null"], options=options)
+        return both(found)
+
+    return draw
+
+
 def correlated(estimator: str) -> Draw:
     """The firm effect depends on firm means; with OLS also a test that it does not."""
 
@@ -213,6 +236,8 @@ CASES = (
         note="a regressor without effect that reacts to past counts is found significant in at "
         "least 30 % of the draws: FE Poisson needs strict exogeneity",
     ),
+    Case("qd_gmm_wooldridge", predetermined("wooldridge"), CHECKS, note="feedback, firm effects"),
+    Case("qd_gmm_chamberlain", predetermined("chamberlain"), CHECKS, note="the same worlds"),
     Case("cre_poisson", correlated("cre_poisson"), CHECKS),
     Case("cre_ols", correlated("cre_ols"), CHECKS),
     Case("cre_ols_independent", independent_effects, (Size("projection"),)),

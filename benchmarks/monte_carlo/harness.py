@@ -31,7 +31,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
+for _name in _LIMITS:
     os.environ.setdefault(_name, "1")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [part for part in (str(ROOT), str(ROOT / "scripts")) if part not in sys.path]

@@ -306,3 +306,46 @@ def test_overdispersion_is_the_auxiliary_regression() -> None:
     assert found.value == pytest.approx(other.params[0], rel=1e-10)
     assert found.statistic == pytest.approx(other.tvalues[0], rel=1e-10)
     assert found.p_value == pytest.approx(other.pvalues[0], rel=1e-8)
+
+
+@pytest.mark.parametrize("transformation", ["wooldridge", "chamberlain"])
+def test_quasi_differences_find_what_fixed_effects_miss(transformation: str) -> None:
+    rng = np.random.default_rng(33)
+    n_firms, n_years = 2000, 6
+    level, x, y = 0.5 * rng.normal(size=n_firms), np.zeros(n_firms), np.zeros(n_firms)
+    kept = []
+    for when in range(10 + n_years):
+        x = 0.5 * x + 0.2 * np.minimum(y, 6.0) + 0.5 * rng.normal(size=n_firms)
+        y = rng.poisson(np.exp(0.3 * x + level)).astype(float)
+        kept.append(pd.DataFrame({"year": 2000 + when, "pat": y, "x": x, "firm": range(n_firms)}))
+    data = pd.concat(kept[10:])
+    data = data.assign(org_id=data["firm"].map("f{:04d}".format)).drop(columns="firm")
+    options = {"transformation": transformation}
+    estimate = fit(data, "qd_gmm", terms=["x"], options=options)
+    error = estimate.std_errors[0]
+    assert abs(estimate.coefficients[0] - 0.3) < 3 * error < 0.2
+    plain = fit(data, "fe_poisson", terms=["x"])
+    assert abs(plain.coefficients[0] - 0.3) > 3 * plain.std_errors[0]
+    assert 0.001 < estimate.diagnostics["hansen_j"].p_value < 1
+
+
+def test_quasi_differences_just_identified_solve_their_moments() -> None:
+    data = simulate(34, counts=True, n_firms=100)
+    holes = data.drop(index=data.index[5::9])
+    estimate = fit(holes, "qd_gmm", effects=["org_id"], options={"lags": 0})
+    rows = estimate.frame.to_pandas()
+    index = rows[["x", "z"]].to_numpy() - rows[["x", "z"]].to_numpy().mean(axis=0)
+    scaled = rows["y"].to_numpy() * np.exp(-index @ estimate.coefficients)
+    code = rows["org_id"].astype("category").cat.codes.to_numpy()
+    pair = np.flatnonzero((np.diff(code) == 0) & (np.diff(rows["year"]) == 1))
+    assert f"{len(pair)} pairs of consecutive years are used" in estimate.remarks
+    difference = scaled[pair] - scaled[pair + 1]
+    z = np.column_stack([np.ones(len(pair)), index[pair]])
+    total = z.T @ difference
+    weight = np.linalg.inv(z.T @ z)
+    slopes = z.T @ (
+        -scaled[pair][:, None] * index[pair] + scaled[pair + 1][:, None] * index[pair + 1]
+    )
+    # first-order condition of the one-step criterion
+    assert slopes.T @ weight @ total == pytest.approx(np.zeros(2), abs=1e-5)
+    assert estimate.dropped.get("rows without the year before or after", 0) > 0

@@ -105,4 +105,39 @@ ENTRIES = (
         note="the first stage is linear with firm effects; errors count its estimation",
         firm_effects="required",
     ),
+    Estimator(
+        name="qd_gmm",
+        label="Quasi-differenced GMM for counts",
+        link="log",
+        function="quasi_difference.fit_quasi_differenced",
+        source="Wooldridge (1997); Chamberlain (1992); Windmeijer (2000)",
+        options=(
+            Option(
+                "transformation",
+                "choice",
+                "how the firm effect leaves",
+                default="wooldridge",
+                choices=("wooldridge", "chamberlain"),
+            ),
+            Option(
+                "lags",
+                "integer",
+                "lags of the regressors among the instruments",
+                default=1,
+                low=0,
+                high=5,
+            ),
+            Option(
+                "steps",
+                "integer",
+                "one step, or two with the efficient weight",
+                default=1,
+                low=1,
+                high=2,
+            ),
+        ),
+        note="regressors may react to past outcomes; needs errors without serial correlation, and "
+        "is imprecise where regressors persist",
+        firm_effects="required",
+    ),
 )

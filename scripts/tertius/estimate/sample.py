@@ -13,11 +13,12 @@ from tertius.estimate.columns import NotEstimable
 from tertius.estimate.design import Design, LedgerStep
 from tertius.estimate.two_way import Effects, lay_out_effects, lone_rows
 
-KEPT, ALL_ZERO, SINGLETON, SEPARATED = 0, 1, 2, 3
+KEPT, ALL_ZERO, SINGLETON, SEPARATED, NO_NEIGHBOUR = 0, 1, 2, 3, 4
 STEPS = {
     ALL_ZERO: "firms or years without any outcome",
     SINGLETON: "singletons of an effect",
     SEPARATED: "rows separated by a regressor",
+    NO_NEIGHBOUR: "rows without the year before or after",
 }
 Reasons = npt.NDArray[np.int8]
 
