@@ -85,7 +85,7 @@ def fit_probit(chosen: BoolArray, w: FloatArray, start: FloatArray | None = None
     residual = sign * mills_ratio(sign * index)
     information = (w * (residual * (residual + index))[:, None]).T @ w
     null = n * (share * math.log(share) + (1 - share) * math.log(1 - share))
-    covariance: FloatArray = np.linalg.inv(information)
+    covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
     return ProbitFit(beta, covariance, w * residual[:, None], index, value, null)
 
 
