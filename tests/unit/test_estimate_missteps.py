@@ -77,7 +77,6 @@ SPECS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"terms": ["es", "log1p(deg)", "constraint"]},
         {"terms": ["es", "constraint"]},
     ),
-    ("complements", {"terms": ["explore_f", "exploit_f"]}, {"terms": ["explore_f"]}),
     ("tautology", {"terms": ["redund", "edens"]}, {"terms": ["redund"]}),
     (
         "forbidden_regression",
@@ -180,6 +179,15 @@ def test_isolates_dropped() -> None:
         .otherwise(pl.lit("ok"))
     )
     check("isolates_dropped", (data, {"undefined": "drop"}), (data, {}))
+
+
+def test_complements() -> None:
+    data = make_panel().with_columns(share=pl.col("z").rank() / 560)
+    shares = data.with_columns(rest=1 - pl.col("share"))
+    loose = data.with_columns(rest=1 - pl.col("share") + 0.01 * pl.col("x"))
+    both = {"terms": ["x", "share"], "controls": ["rest"]}
+    check("complements", (shares, both), (loose, both))
+    assert MISSTEPS["complements"].action == "stop"
 
 
 def test_log_of_counts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,6 @@ NORMALISED = ("btw", "deg_n", "clo", "harm", "eig", "sh_net")
 DIVERSITY = ("pdiv", "pdiv_type", "pdiv_ind", "pdiv_country")
 SIZE = ("psize", "nalli", "deg", "deg_market")
 HOLES = (("es",), ("deg",), CONSTRAINT)
-COMPLEMENTS = (("explore_f", "exploit_f"), ("coop_fp_f", "coop_pp_f"))
 TAUTOLOGIES = (("sh", "dep_hhi"), ("constraint", "dep_hhi"), ("redund", "edens"))
 FEEDBACK = ("kstock", "ln_kstock")
 PARTNERS_OF_PARTNERS = ("indirect", "indirect_d", "reach2", "gf_liaison")
@@ -101,17 +101,9 @@ def _redundant_holes(spec: ModelSpec) -> list[str]:
     return [", ".join(one[0] for one in found)] if all(found) else []
 
 
-def _pairs(spec: ModelSpec, pairs: Iterable[tuple[str, str]]) -> list[str]:
-    found = [_present(spec, pair) for pair in pairs]
-    return [" and ".join(pair) for pair in found if len(pair) == 2]
-
-
-def _complements(spec: ModelSpec) -> list[str]:
-    return _pairs(spec, COMPLEMENTS)
-
-
 def _tautology(spec: ModelSpec) -> list[str]:
-    return _pairs(spec, TAUTOLOGIES)
+    found = [_present(spec, pair) for pair in TAUTOLOGIES]
+    return [" and ".join(pair) for pair in found if len(pair) == 2]
 
 
 def _forbidden_regression(spec: ModelSpec) -> list[str]:
@@ -193,6 +185,19 @@ def _median_split(panel: pl.DataFrame, design: Design) -> list[str]:
 
 def _isolates_dropped(design: Design) -> list[str]:
     return sorted(key for key in design.dropped if key.endswith(": undefined_isolate"))
+
+
+def _complements(design: Design) -> list[str]:
+    """Pairs of regressors whose sum is the same wherever both are defined."""
+    names = sorted({v for label in design.spec.regressors for v in parse_term(label).variables})
+    columns = {v: design.frame[v].cast(pl.Float64).fill_null(np.nan).to_numpy() for v in names}
+    found = []
+    for one, two in combinations(names, 2):
+        both = np.isfinite(columns[one]) & np.isfinite(columns[two])
+        x, total = columns[one][both], (columns[one] + columns[two])[both]
+        if both.sum() > 2 and x.std() > 0 and float(total.std()) < 1e-9 * float(x.std()):
+            found.append(f"{one} and {two}")
+    return found
 
 
 def _log_of_counts(design: Design) -> list[str]:
@@ -343,7 +348,6 @@ SPEC_RULES: Mapping[str, SpecRule] = {
     "normalised_across_years": _normalised_across_years,
     "diversity_without_size": _diversity_without_size,
     "redundant_holes": _redundant_holes,
-    "complements": _complements,
     "tautology": _tautology,
     "forbidden_regression": _forbidden_regression,
     "selection_without_exclusion": _selection_without_exclusion,
@@ -355,6 +359,7 @@ SPEC_RULES: Mapping[str, SpecRule] = {
 }
 DESIGN_RULES: Mapping[str, DesignRule] = {
     "isolates_dropped": _isolates_dropped,
+    "complements": _complements,
     "log_of_counts": _log_of_counts,
     "winsorised_outcome": _winsorised_outcome,
     "square_of_standardised": _square_of_standardised,
