@@ -174,7 +174,7 @@ def specs_section(firms: int) -> dict[str, Any]:
         values["pyfixest"].append((fit.coef().to_numpy(), fit.se().to_numpy()))
 
     def ours() -> None:
-        sample = gram_sample(columns, names, firm, year, firm, BOTH)
+        sample = gram_sample(columns, names, firm, {"org_id": firm, "year": year})
         values["ours"] = dict(zip(specs, estimate_specs(sample, specs), strict=True))
 
     pyfixest_slopes("ols", data.head(5000))

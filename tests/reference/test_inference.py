@@ -20,7 +20,7 @@ from tertius.inference.qap import mrqap
 from tertius.inference.score_bootstrap import cluster_weights
 from tertius.inference.sensitivity import benchmark_bound, robustness
 from tertius.inference.wild import wild_cluster_bootstrap
-from tests.unit.inference_panels import BOTH, effects_of, panel, stacked
+from tests.unit.inference_panels import effects_of, panel, stacked
 
 STORED = Path(__file__).parent / "inference"
 
@@ -167,7 +167,9 @@ def test_bootstrap_and_specifications_equal_pyfixest() -> None:
         formula = f"y ~ {' + '.join(names)} | firm + year"
         coefficients, _ = pyfixest_fit(data, formula, "iid")
         assert found.draws[row] == pytest.approx(coefficients, rel=1e-10)
-    sample = gram_sample(np.column_stack([x, y]), ("x0", "x1", "x2", "y"), firm, year, firm, BOTH)
+    sample = gram_sample(
+        np.column_stack([x, y]), ("x0", "x1", "x2", "y"), firm, {"org_id": firm, "year": year}
+    )
     data, _ = frame_of(x, y, firm, year)
     specs = [Specification("y", terms) for terms in (("x0",), ("x0", "x2"), ("x0", "x1", "x2"))]
     for one in estimate_specs(sample, specs):

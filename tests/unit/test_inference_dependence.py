@@ -58,6 +58,9 @@ def test_negative_eigenvalues_become_zero() -> None:
     assert found.repaired == 1
     # eigenvalues 3 and -1: what is left is 3 times the projector on (1, 1)
     assert found.covariance == pytest.approx(np.full((2, 2), 1.5))
+    assert found.sentence(np.eye(2) * 1.5) == (
+        "Standard errors are 1.00 to 1.00 times the others. 1 negative eigenvalues were set to 0."
+    )
     units = np.outer([1.0, 1e-6], [1.0, 1e-6])
     assert positive_part(indefinite * units).covariance == pytest.approx(1.5 * units)
     good = np.array([[2.0, 1.0], [1.0, 2.0]])

@@ -6,7 +6,7 @@ one small matrix, and its clustered covariance a form in the same matrix of each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +16,13 @@ from scipy import stats
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
+from tertius.estimate.result import levels_outside
 from tertius.estimate.sample import renumber
 from tertius.estimate.two_way import (
     absorbed_floor,
     independent_in_gram,
-    make_effects,
-    singleton_rows,
+    lay_out_effects,
+    lone_rows,
 )
 from tertius.inference.covariance import small_sample_factor
 from tertius.kernels import kernel, run_blocks
@@ -44,7 +45,8 @@ class GramSample:
 
     `packed` (P, G) holds the upper triangle of each cluster's cross-products of the columns, row by
     row, each column divided by `scale`; `total` (K, K) is their sum and `floor` (K,) the sum of
-    squares under which a column counts as absorbed.
+    squares under which a column counts as absorbed. `n_firms` is 0 without firm effects, `n_levels`
+    counts the parameters of effects that do not lie inside clusters.
     """
 
     names: tuple[str, ...]
@@ -54,8 +56,7 @@ class GramSample:
     scale: FloatArray
     n_obs: int
     n_firms: int
-    n_years: int
-    effects: tuple[str, ...]
+    n_levels: int
     singletons: int
 
     @property
@@ -87,10 +88,8 @@ class SpecEstimate:
 def gram_sample(
     columns: FloatArray,
     names: Sequence[str],
-    firm: IntArray,
-    year: IntArray,
     cluster: IntArray,
-    effects: Sequence[str],
+    effects: Mapping[str, IntArray],
     rows: BoolArray | None = None,
 ) -> GramSample:
     """Take the effects out of all columns of a sample and sum cross-products by cluster.
@@ -98,8 +97,8 @@ def gram_sample(
     Args:
         columns: (n, K) regressors and outcomes, no missing value; rows sorted by firm.
         names: of the columns.
-        firm, year, cluster: (n,) codes from 0.
-        effects: subset of ``org_id`` and ``year``.
+        cluster: (n,) codes from 0.
+        effects: (n,) codes from 0 by name of the effect: ``org_id``, ``year`` or any other.
         rows: (n,) the subsample, all rows by default; singletons of an effect leave it, counted.
 
     Raises:
@@ -108,15 +107,16 @@ def gram_sample(
     """
     if len(set(names)) != columns.shape[1] or len(names) != columns.shape[1]:
         raise ValueError("give every column a name of its own")
-    keep = np.ones(len(firm), dtype=np.bool_) if rows is None else rows.copy()
-    alone = singleton_rows(firm, year, effects, keep)
+    keep = np.ones(len(cluster), dtype=np.bool_) if rows is None else rows.copy()
+    alone = lone_rows(list(effects.values()), keep)
     keep &= ~alone
     if not keep.any() or len(np.unique(cluster[keep])) < 2:
         raise NotEstimable("too_few_clusters", "sample", "the sample has fewer than two clusters")
-    firms, years = renumber(firm[keep])[0], renumber(year[keep])[0]
+    codes = {name: renumber(code[keep])[0] for name, code in effects.items()}
     groups, used = renumber(cluster[keep])
     raw = columns[keep]
-    within = make_effects(firms, years, effects).within(raw)
+    layout = lay_out_effects(codes or {"": np.zeros(len(raw), dtype=np.int64)})
+    within = layout.within(raw)
     scale = np.sqrt((within**2).mean(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
     size = raw.shape[1]
@@ -133,9 +133,8 @@ def gram_sample(
         floor=absorbed_floor(raw) / scale**2,
         scale=scale,
         n_obs=int(keep.sum()),
-        n_firms=int(firms.max()) + 1,
-        n_years=int(years.max()) + 1,
-        effects=tuple(effects),
+        n_firms=int(codes["org_id"].max()) + 1 if "org_id" in codes else 0,
+        n_levels=levels_outside(codes, groups),
         singletons=int(alone.sum()),
     )
 
@@ -187,8 +186,8 @@ def estimate_spec(
         sample.n_obs,
         len(chosen),
         sample.n_clusters,
-        sample.n_firms if "org_id" in sample.effects else 0,
-        sample.n_years if "year" in sample.effects else 0,
+        sample.n_firms,
+        sample.n_levels,
     )
     covariance = influence @ influence.T * np.outer(unit, unit) * multiplier
     return SpecEstimate(
@@ -245,6 +244,20 @@ def specs_table(estimates: Sequence[SpecEstimate]) -> pl.DataFrame:
                 }
             )
     return pl.DataFrame(rows)
+
+
+def specs_sentence(estimates: Sequence[SpecEstimate], term: str, alpha: float = 0.05) -> str:
+    """Over the specifications with the term: median, range, shares of one sign and of p < alpha."""
+    found = specs_table(estimates).filter(pl.col("term") == term)
+    slopes, p = found["estimate"].to_numpy(), found["p_value"].to_numpy()
+    positive = float((slopes > 0).mean())
+    sign = "positive" if positive >= 0.5 else "negative"
+    return (
+        f"{term} in {len(slopes):,} of {len(estimates):,} specifications: median "
+        f"{np.median(slopes):.4g}, from {slopes.min():.4g} to {slopes.max():.4g}, "
+        f"{100 * max(positive, 1 - positive):.0f} % {sign}, "
+        f"{100 * float((p < alpha).mean()):.0f} % with p < {alpha:g}."
+    )
 
 
 @kernel

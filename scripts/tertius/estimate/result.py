@@ -295,10 +295,20 @@ def _covariance_of(design: Design, fit: Fit, k: int) -> tuple[FloatArray, str, f
 
 
 def levels_counted(design: Design, rows: BoolArray) -> int:
-    """1 + sum of (levels - 1) over the effects but the firm's that do not lie inside clusters."""
-    counted, cluster = 1, design.cluster[rows]
-    for effect, codes in design.effects.items():
-        used = codes[rows]
+    """`levels_outside` of the rows of a design."""
+    effects = {name: codes[rows] for name, codes in design.effects.items()}
+    return levels_outside(effects, design.cluster[rows])
+
+
+def levels_outside(effects: Mapping[str, IntArray], cluster: IntArray) -> int:
+    """1 + sum of (levels - 1) over the effects but the firm's that do not lie inside clusters.
+
+    Args:
+        effects: (n,) codes by effect.
+        cluster: (n,) codes.
+    """
+    counted = 1
+    for effect, used in effects.items():
         home = np.zeros(int(used.max()) + 1, dtype=np.int64)
         home[used] = cluster
         if effect != "org_id" and (home[used] != cluster).any():

@@ -23,6 +23,14 @@ class RepairedCovariance:
         """(k,) standard errors."""
         return np.sqrt(np.diag(self.covariance))
 
+    def sentence(self, beside: FloatArray) -> str:
+        """How the errors compare with those of another (k, k) covariance, in words."""
+        ratio = self.std_errors / np.sqrt(np.diag(beside))
+        text = f"Standard errors are {ratio.min():.2f} to {ratio.max():.2f} times the others."
+        if self.repaired:
+            text += f" {self.repaired} negative eigenvalues were set to 0."
+        return text
+
 
 def positive_part(covariance: FloatArray) -> RepairedCovariance:
     """Nearest positive semidefinite matrix: negative eigenvalues become 0.
