@@ -97,11 +97,11 @@ def fit_quasi_differenced(design: Design) -> Estimate:
     moments, scale = _moments(design, sample, firm, when, start.kept)
     k = len(start.kept)
     first = np.r_[start.coefficients[:k] / start.scale * scale, np.zeros(moments.x.shape[1] - k)]
-    weight = np.linalg.pinv(moments.z.T @ moments.z, hermitian=True)
+    weight = np.asarray(sl.pinvh(moments.z.T @ moments.z), dtype=np.float64)
     theta, iterations = minimise(moments, first, weight, name)
     if design.spec.option("steps") == 2:
         psi = moments.by_cluster(moments.residuals(theta)[0])
-        weight = np.linalg.pinv(psi.T @ psi, hermitian=True)
+        weight = np.asarray(sl.pinvh(psi.T @ psi), dtype=np.float64)
         theta, more = minimise(moments, theta, weight, name)
         iterations += more
     residuals, slopes = moments.residuals(theta)
