@@ -18,10 +18,12 @@ from tertius.shapes import (
     classify_curve,
     compare_rivals,
     curve_class_test,
+    inverted_u_test,
     kink_test,
     moderated_inverted_u_test,
     parallel_shift_test,
     shift_bootstrap,
+    tail_check,
     two_lines_test,
 )
 from tertius.shapes.splines import restricted_cubic, spline_knots
@@ -79,6 +81,36 @@ def test_two_lines_of_a_parabola() -> None:
     u = two_lines_test(fit(curve_world(CURVES["valley"][0], 1), QUADRATIC), "x", "u")
     assert u.decision == "u"
     assert two_lines_test(fit(curve_world(CURVES["line"][0], 1), QUADRATIC), "x").decision == "none"
+
+
+def test_partial_plot_follows_the_curve() -> None:
+    found = two_lines_test(fit(curve_world(CURVES["parabola"][0], 1), QUADRATIC), "x")
+    x = found.smooth["x"].to_numpy()
+    planted = x - 0.25 * x**2
+    gap = found.smooth["effect"].to_numpy() - planted
+    assert np.abs(gap - gap.mean()).max() < 0.15
+    assert (found.smooth["low"] < found.smooth["effect"]).all()
+    assert abs(found.peak - 2) < 0.3
+
+
+def test_a_turning_point_made_by_a_tail_is_told() -> None:
+    world = curve_world(CURVES["line"][0], 7)
+    x = world["x"].to_numpy().copy()
+    y = world["y"].to_numpy().copy()
+    last = np.arange(len(x)) % 150 == 0
+    x[last], y[last] = 12.0, -1.0
+    tail = world.with_columns(x=x, y=y)
+    found = tail_check(fit(tail, QUADRATIC), "x")
+    whole, without, _ = found.variants
+    assert whole.p_value < 0.05 < without.p_value
+    assert whole.rows - without.rows == 12
+    assert not found.stable
+    honest = tail_check(fit(curve_world(CURVES["parabola"][0], 7), QUADRATIC), "x")
+    assert honest.stable
+    assert [v.turning_point for v in honest.variants] == pytest.approx([2.0] * 3, abs=0.1)
+    plain = inverted_u_test(fit(tail, QUADRATIC), "x")
+    assert whole.turning_point == pytest.approx(plain.estimate)
+    assert whole.p_value == pytest.approx(plain.p_value)
 
 
 def test_two_lines_refuse_a_plateau_that_passes_the_u_test_of_a_parabola() -> None:
@@ -164,7 +196,9 @@ def test_relabelled_firms_change_nothing() -> None:
     one, two = two_lines_test(first, "x"), two_lines_test(second, "x")
     assert two.break_point == pytest.approx(one.break_point, rel=1e-10)
     assert two.p_value == pytest.approx(one.p_value, rel=1e-7)
-    assert kink_test(second, "x").estimate == pytest.approx(kink_test(first, "x").estimate)
+    kinks = [kink_test(estimate, "x", draws=99) for estimate in (first, second)]
+    assert kinks[1].estimate == pytest.approx(kinks[0].estimate)
+    assert kinks[1].p_value == kinks[0].p_value
 
 
 def test_a_stated_class_enters_a_family() -> None:

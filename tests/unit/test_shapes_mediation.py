@@ -26,7 +26,7 @@ from tertius.shapes import (
 )
 from tertius.shapes.indirect import System, indirect_effect, normal_draws, product_of
 from tertius.shapes.mediation_sensitivity import indirect_at_rho, robustness_value
-from tests.shape_worlds import fit, path_world, relabelled
+from tests.shape_worlds import fit, panel, path_world, relabelled
 
 MODEL = "x w m m2"
 MODERATED = "x w m x:w m:w"
@@ -53,6 +53,31 @@ def test_worked_indirect_effect() -> None:
     assert found.monte_carlo == (pytest.approx(0.080, abs=0.003), pytest.approx(0.354, abs=0.004))
     assert found.percentile == (pytest.approx(0.080, abs=0.003), pytest.approx(0.354, abs=0.004))
     assert found.excludes_zero
+
+
+def test_intervals_agree_with_scipy() -> None:
+    # a row each: the pairs bootstrap of a product of two least-squares slopes
+    rng = np.random.default_rng(21)
+    n = 80
+    x = rng.normal(size=n)
+    m = 0.5 * x + rng.normal(size=n)
+    y = 0.4 * m + 0.1 * x + rng.standard_t(5, size=n)
+    frame = panel({"x": x, "m": m, "y": y}, n, 1)
+    estimate = fit(frame, "x m", effects=[])
+    ours = mediation_test(estimate, "x", ["m"], draws=8000).indirect
+
+    def product(x: np.ndarray, m: np.ndarray, y: np.ndarray) -> float:
+        one = np.ones(len(x))
+        a = np.linalg.lstsq(np.column_stack([x, one]), m)[0][0]
+        return float(a * np.linalg.lstsq(np.column_stack([m, x, one]), y)[0][0])
+
+    assert ours.estimate == pytest.approx(product(x, m, y))
+    sample = {"data": (x, m, y), "paired": True, "vectorized": False, "n_resamples": 3000}
+    width = ours.bca[1] - ours.bca[0]
+    for method, interval in (("BCa", ours.bca), ("percentile", ours.percentile)):
+        theirs = stats.bootstrap(statistic=product, method=method, rng=3, **sample)
+        ends = theirs.confidence_interval
+        assert interval == pytest.approx((ends.low, ends.high), abs=0.06 * width), method
 
 
 def test_linear_paths_add_up_to_the_total() -> None:

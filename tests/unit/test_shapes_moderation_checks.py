@@ -17,6 +17,8 @@ from tertius.shapes import (
     double_demeaned_check,
     fdr_critical_t,
     kernel_moderation,
+    marginal_effects_at,
+    moderation_test,
     significance_regions,
     three_way_test,
 )
@@ -135,6 +137,21 @@ def test_double_demeaning_by_hand() -> None:
     fixed = frame.with_columns(pl.col("z").mean().over("org_id"))
     with pytest.raises(NotEstimable, match="does not vary within firms"):
         double_demeaned_check(fit(fixed, "x x:z z"), "x", "z")
+
+
+@pytest.mark.parametrize("outcome", ["y", "count"])
+def test_effects_at_chosen_values(outcome: str) -> None:
+    estimate = fit(product_world(11), PRODUCT, outcome)
+    index, counted = marginal_effects_at(estimate, "x", "z", {"low": 0.0, "high": 4.0})
+    assert [effect.z for effect in index] == [0.0, 4.0]
+    gap = index[1].effect - index[0].effect
+    assert gap == pytest.approx(4 * estimate.coefficient("x:z"))
+    assert len(counted) == (2 if outcome == "count" else 0)
+    if counted:
+        found = moderation_test(estimate, "x", "z").count_effects
+        at_mean = marginal_effects_at(estimate, "x", "z", {"mean": estimate.variables["z"].mean})
+        assert at_mean[1][0].effect == pytest.approx(found[1].effect)
+        assert at_mean[1][0].std_error == pytest.approx(found[1].std_error)
 
 
 def test_three_way_product_and_corners() -> None:

@@ -26,7 +26,13 @@ from tertius.shapes.moderated_inverted_u import (
     moderated_inverted_u_test,
     turning_curve,
 )
-from tertius.shapes.moderation import JohnsonNeyman, Moderation, johnson_neyman, moderation_test
+from tertius.shapes.moderation import (
+    JohnsonNeyman,
+    Moderation,
+    johnson_neyman,
+    marginal_effects_at,
+    moderation_test,
+)
 from tertius.shapes.moderation_checks import (
     binned_moderation,
     double_demeaned_check,
@@ -39,6 +45,7 @@ from tertius.shapes.rivals import compare_rivals
 from tertius.shapes.sign import SignTest, sign_test
 from tertius.shapes.significance_regions import fdr_critical_t, significance_regions
 from tertius.shapes.stages import stage_difference_test
+from tertius.shapes.tails import tail_check
 from tertius.shapes.three_wave import add_lags, shared_records_check
 from tertius.shapes.three_way import three_way_test
 from tertius.shapes.turning_shift import parallel_shift_test, shift_bootstrap
@@ -79,6 +86,7 @@ __all__ = [
     "johnson_neyman",
     "kernel_moderation",
     "kink_test",
+    "marginal_effects_at",
     "matched_pattern_test",
     "mediation_counterfactual",
     "mediation_test",
@@ -96,6 +104,7 @@ __all__ = [
     "significance_regions",
     "stage_difference_test",
     "superadditivity_test",
+    "tail_check",
     "three_way_test",
     "turning_curve",
     "two_lines_test",

@@ -120,9 +120,12 @@ def group_difference_test(
     )
     pooled = fit_rows(rows)
     moments = moments_of(rows, pooled)
+    # labels move along an order of what clusters say, not of their names
+    order = np.lexsort(moments.cross.T)
+    place = np.argsort(order)
     permutation = fisher_permutation(
-        lambda part: _split(moments, pooled.index(label), part),
-        first_clusters,
+        lambda part: _split(moments, pooled.index(label), part[place]),
+        first_clusters[order],
         draws=draws,
         seed=seed,
     )

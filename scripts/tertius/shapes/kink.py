@@ -133,6 +133,8 @@ def sup_p(fits: list[Refit], t: FloatArray, draws: int, seed: int) -> float:
     """p of the largest |t|: (1 + #{max |t*| >= max |t|}) / (B + 1), signs drawn by cluster."""
     psi = np.stack([f.influence[:, f.index(CHANGE)] for f in fits], axis=1)
     error = np.array([f.error(CHANGE) for f in fits])
+    # signs go by what clusters say, not by their names
+    psi = psi[np.lexsort(psi.T)]
     signs = np.random.default_rng(seed).integers(0, 2, size=(draws, len(psi))) * 2.0 - 1.0
     largest = np.abs(signs @ (psi / error)).max(axis=1)
     return float((1 + (largest >= np.abs(t).max()).sum()) / (draws + 1))

@@ -30,7 +30,8 @@ class TwoLines(JointResult):
 
     `flat_low`, `flat_high` bound the flat region, `peak` is the top (or bottom) of the smooth fit
     between P10 and P90, `z_low`, `z_high` the statistics at the median of the flat region, which
-    place the break. `p_value` is twice the larger one-sided p of the two opposite signs.
+    place the break. `p_value` is twice the larger one-sided p of the two opposite signs. `smooth`
+    is the partial plot: x, effect of the spline (0 on average over the rows), low and high.
     """
 
     break_point: float
@@ -47,6 +48,7 @@ class TwoLines(JointResult):
     p_high: float
     n_low: int
     n_high: int
+    smooth: pl.DataFrame
 
 
 def two_lines_test(
@@ -87,7 +89,9 @@ def two_lines_test(
     z_low, z_high = abs(middle.t_low), abs(middle.t_high)
     cut = robin_hood(flat, z_low, z_high)
     lines = interrupted(rows, values, ok, cut)
-    return _result(estimate, base, direction, alpha, lines, (peak, flat, z_low, z_high), values[ok])
+    partial = _partial(points, fitted, error, lines.dof, estimate.spec.confidence)
+    found = (peak, flat, z_low, z_high)
+    return _result(estimate, base, direction, alpha, lines, found, values[ok], partial)
 
 
 def smooth_fit(
@@ -204,6 +208,7 @@ def _result(
     lines: Lines,
     found: tuple[float, FloatArray, float, float],
     x: FloatArray,
+    smooth: pl.DataFrame,
 ) -> TwoLines:
     peak, flat, z_low, z_high = found
     rising = 1.0 if direction == "inverted_u" else -1.0
@@ -256,7 +261,18 @@ def _result(
         p_high=p_high,
         n_low=int((x <= lines.cut).sum()),
         n_high=int((x > lines.cut).sum()),
+        smooth=smooth,
     )
+
+
+def _partial(
+    points: FloatArray, fitted: FloatArray, error: FloatArray, dof: float, level: float
+) -> pl.DataFrame:
+    """The spline at about a hundred of its points with pointwise intervals."""
+    shown = np.unique(np.linspace(0, len(points) - 1, GRID_POINTS).astype(np.int64))
+    width = float(stats.t.ppf(0.5 + level / 2, dof)) * error
+    columns = {"x": points, "effect": fitted, "low": fitted - width, "high": fitted + width}
+    return pl.DataFrame({name: column[shown] for name, column in columns.items()})
 
 
 def _decide(lines: Lines, p_low: float, p_high: float, alpha: float) -> str:
