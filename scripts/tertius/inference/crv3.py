@@ -72,7 +72,7 @@ def jackknife_ols(
     """CRV3 = (G - 1) / G sum_g (b_(g) - b)(b_(g) - b)', b_(g) without cluster g.
 
     Firm means do not change when whole firms leave; year effects are estimated anew each time
-    (MacKinnon, Nielsen & Webb 2023, J. Applied Econometrics 38:671, eq. 12 and 14).
+    (MacKinnon, Nielsen & Webb 2023, J. Applied Econometrics 38:671).
 
     Args:
         x: (n, k) regressors, none collinear.

@@ -59,8 +59,8 @@ def dyadic_covariance(
     Raises:
         ValueError: a row joins a node to itself.
 
-    Source: Fafchamps & Gubert (2007, eq. 2.5); Aronow, Samii & Assenova (2015, Political Analysis
-    23:564, eq. 3 and proposition 3); Cameron & Miller (2014). Negative eigenvalues set to 0.
+    Source: Fafchamps & Gubert (2007); Aronow, Samii & Assenova (2015, Political Analysis
+    23:564); Cameron & Miller (2014). Negative eigenvalues set to 0.
     """
     if (a == b).any():
         raise ValueError("a row joins a node to itself")

@@ -18,7 +18,7 @@ def percentile_interval(draws: FloatArray, level: float) -> tuple[float, float]:
 
 
 def basic_interval(draws: FloatArray, estimate: float, level: float) -> tuple[float, float]:
-    """Percentile interval mirrored at the estimate (Davison & Hinkley 1997, eq. 5.6)."""
+    """Percentile interval mirrored at the estimate (Davison & Hinkley 1997)."""
     low, high = percentile_interval(draws, level)
     return 2 * estimate - high, 2 * estimate - low
 
@@ -26,7 +26,7 @@ def basic_interval(draws: FloatArray, estimate: float, level: float) -> tuple[fl
 def bca_interval(
     draws: FloatArray, estimate: float, jackknife: FloatArray, level: float
 ) -> tuple[float, float]:
-    """Bias-corrected and accelerated interval (Efron 1987, eq. 2.3 and 6.6).
+    """Bias-corrected and accelerated interval (Efron 1987).
 
     Args:
         draws: (B,) resampled estimates.

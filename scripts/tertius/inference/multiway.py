@@ -36,7 +36,7 @@ def positive_part(covariance: FloatArray) -> RepairedCovariance:
     """Nearest positive semidefinite matrix: negative eigenvalues become 0.
 
     Eigenvalues are those of the matrix scaled to unit diagonal where the diagonal is positive, so
-    that the units of the regressors do not matter (Cameron, Gelbach & Miller 2011, section 2.3).
+    that the units of the regressors do not matter (Cameron, Gelbach & Miller 2011).
     A matrix without a negative eigenvalue is returned unchanged.
     """
     diagonal = np.diag(covariance)
@@ -66,7 +66,7 @@ def two_way_covariance(
         smallest: G / (G - 1) with the smaller number of clusters in all three parts (fixest,
             pyfixest); False: each part with its own (Cameron, Gelbach & Miller 2011).
 
-    Source: Cameron, Gelbach & Miller (2011, J. Business & Economic Statistics 29:238, eq. 2.11);
+    Source: Cameron, Gelbach & Miller (2011, J. Business & Economic Statistics 29:238);
     negative eigenvalues set to 0.
     """
     n = len(influence)

@@ -94,7 +94,7 @@ def bandwidth_of(n_firms: int, mean_degree: float, mean_path: float) -> float:
     """2 ln N / ln(max(d, 1.05)), at most half the mean path length of the giant component.
 
     At least 1, where only a firm's own products count. Source: Kojevnikov, Marmer & Song (2021,
-    J. Econometrics 222:882, section 4.1); the cap keeps most pairs of a small world apart.
+    J. Econometrics 222:882); the cap keeps most pairs of a small world apart.
     """
     formula = 2 * math.log(n_firms) / math.log(max(mean_degree, 1.05))
     cap = mean_path / 2 if math.isfinite(mean_path) else math.inf
@@ -132,7 +132,7 @@ def network_hac(
     Raises:
         ValueError: fewer than 200 firms, an unknown kernel, or a bandwidth below 1.
 
-    Source: Kojevnikov, Marmer & Song (2021, eq. 4.4); Leung (2022).
+    Source: Kojevnikov, Marmer & Song (2021); Leung (2022).
     """
     n = len(firm_ids)
     if n < FEWEST_FIRMS:

@@ -89,8 +89,8 @@ def mrqap(
 
     Each regressor in turn is replaced by its residual on the others, the residual's nodes are
     relabelled, and y is regressed on it and the other regressors; the t value, a pivotal statistic,
-    is compared, not the slope (Dekker, Krackhardt & Snijders 2007, Psychometrika 72:563, section
-    3.2). With missing dyads a relabelled residual can be missing where y is not; those dyads leave
+    is compared, not the slope (Dekker, Krackhardt & Snijders 2007, Psychometrika 72:563).
+    With missing dyads a relabelled residual can be missing where y is not; those dyads leave
     that draw.
 
     Args:

@@ -73,8 +73,10 @@ class Selection:
 
 
 def selection_delta(inputs: SelectionInputs, r2_max: float, target: float = 0.0) -> float:
-    """delta at which the slope is `target` (Oster 2019, J. Business & Economic Statistics 37:187,
-    proposition 3; the formula of her psacalc). Infinite where no finite delta does."""
+    """delta at which the slope is `target`; infinite where no finite delta does.
+
+    Source: Oster (2019, J. Business & Economic Statistics 37:187), as in her psacalc.
+    """
     top, bottom = _delta_parts(inputs, r2_max, inputs.long_slope - target)
     return top / bottom if bottom else math.copysign(math.inf, top)
 
@@ -233,7 +235,7 @@ def robustness(
         q: share of the estimate to be taken away.
         alpha: level of `robustness_value_alpha`.
 
-    Source: Cinelli & Hazlett (2020, J. Royal Statistical Society B 82:39, section 4.2): f = |t| /
+    Source: Cinelli & Hazlett (2020, J. Royal Statistical Society B 82:39): f = |t| /
     sqrt(dof), RV_q = (sqrt(g^4 + 4 g^2) - g^2) / 2 with g = q f, and g = q f - t*(dof - 1) /
     sqrt(dof - 1) for RV_q,alpha; the extreme value (g^2 - f*^2) / (1 + g^2) where it binds.
     """
@@ -266,7 +268,7 @@ def adjusted_slope(
 ) -> tuple[float, float]:
     """Slope and standard error after a confounder with these partial R2, if it shrinks the slope.
 
-    Source: Cinelli & Hazlett (2020, eq. 9 and 11).
+    Source: Cinelli & Hazlett (2020).
     """
     bias = std_error * math.sqrt(dof * r2_y * r2_x / (1 - r2_x))
     error = std_error * math.sqrt((1 - r2_y) / (1 - r2_x) * dof / (dof - 1))
@@ -293,7 +295,7 @@ def benchmark_bound(
     Raises:
         ValueError: a confounder that strong is impossible: its partial R2 with x would reach 1.
 
-    Source: Cinelli & Hazlett (2020, section 4.4, eq. 16 and 17); the partial R2 with y is cut at 1.
+    Source: Cinelli & Hazlett (2020); the partial R2 with y is cut at 1.
     """
     ky = times if times_y is None else times_y
     r2_x = times * r2_benchmark_x / (1 - r2_benchmark_x)
