@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from tertius.dyad_covariates import DyadSources
+from tertius.dyad_names import FRAMES
 from tertius.dyads import (
     DyadFrame,
     alliance_deals,
@@ -18,7 +19,6 @@ from tertius.dyads import (
     tie_years,
 )
 
-FRAMES = ("formation", "choices", "network", "tie_years")
 ENDED, ABSORBED = 1, 2
 """Causes of the end of a tie: it was ended; a member died or was taken over in that year."""
 
@@ -206,14 +206,3 @@ def alliance_spells(
         "end",
         cause.cast(pl.Int32).alias("cause"),
     ).sort("spell")
-
-
-def dyad_variables(settings: DyadSettings) -> tuple[str, ...]:
-    """Names that terms of a model on dyads may use, all frames together, sorted."""
-    own = ("event", "tie", "ended", "cause", "duration", "late_entry")
-    network = ("triangles", "gwesp", "gwdegree", "two_paths")
-    history = ("current_partner", "past_partner", "common_partners")
-    places = ("distance_km", "tech_proximity")
-    made: Sequence[str] = [f"{v}__{how}" for v in settings.variables for how in ("sum", "gap")]
-    same = [f"same_{attribute}" for attribute in settings.attributes]
-    return tuple(sorted({*own, *network, *history, *places, *made, *same}))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tertius.catalogue import ESTIMATORS
 from tertius.catalogue.missteps import ACTIONS, MISSTEPS
+from tertius.dyad_names import FIRM_YEARS, FRAMES, KEYS, is_known
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.terms import (
     MAX_POWER,
@@ -53,6 +54,8 @@ class ModelSpec:
     `bounds` gives, by variable, the value of undefined rows under the policy ``bound``. `options`
     are the settings that the estimator declares in the catalogue. `missteps` says by id what
     happens on each (``stop``, ``warn``, ``off``) where it differs from the catalogue's default.
+    `frame` is the panel of firms and years or a frame of dyads, which knows no default controls and
+    no leads.
     """
 
     name: str
@@ -72,6 +75,7 @@ class ModelSpec:
     confidence: float = 0.95
     options: Mapping[str, Any] = field(default_factory=dict)
     missteps: Mapping[str, str] = field(default_factory=dict)
+    frame: str = FIRM_YEARS
 
     @property
     def outcome_column(self) -> str:
@@ -194,10 +198,13 @@ def resolve_spec(
     problems.raise_if_any()
     listed = raw.get("controls", "default")
     default_list = listed == "default"
+    if merged.get("frame", FIRM_YEARS) != FIRM_YEARS:
+        merged["lead"] = raw.get("lead", 0)
+        listed, default_list = ("none" if default_list else listed), False
     chosen = (defaults or {}).get("controls", ()) if default_list else listed
     merged["controls"] = tuple(() if chosen in (None, "default", "none") else chosen)
     if entry and entry.firm_effects == "refused" and "effects" not in raw:
-        merged["effects"] = [e for e in merged.get("effects") or EFFECTS if e != "org_id"]
+        merged["effects"] = [e for e in merged.get("effects", EFFECTS) or () if e != "org_id"]
     merged["controls_source"] = "default" if default_list else "explicit"
     return _typed_spec(name, merged, place)
 
@@ -239,6 +246,7 @@ def _value_problems(spec: ModelSpec, place: str) -> list[Problem]:
     problems = Problems()
     for key, value, allowed in (
         ("estimator", spec.estimator, tuple(ESTIMATORS)),
+        ("frame", spec.frame, (FIRM_YEARS, *FRAMES)),
         ("undefined", spec.undefined, UNDEFINED_POLICIES),
         ("se_convention", spec.se_convention, SE_CONVENTIONS),
     ):
@@ -293,13 +301,14 @@ def check_spec(
         ("options", _option_names(spec)),
     ):
         for variable in names:
-            if variable not in known:
+            if not _knows(spec, variable, known):
                 problems.add(
                     f"{place}.{key}",
                     f"variable {variable!r} is not in the codebook",
                     did_you_mean(variable, known),
                 )
-    columns = sorted({*known, *ATTRIBUTES, "org_id", "year"})
+    pairs = () if spec.frame == FIRM_YEARS else KEYS
+    columns = sorted({*known, *ATTRIBUTES, *pairs, "org_id", "year"})
     for key, names in (("effects", spec.effect_columns), ("options", spec.option_columns)):
         for column in names:
             if column not in columns:
@@ -313,6 +322,13 @@ def check_spec(
     if spec.lead == 0 and spec.outcome in spec.variables:
         problems.add(f"{place}.terms", f"outcome {spec.outcome!r} explains itself", "set a lead")
     return problems.found
+
+
+def _knows(spec: ModelSpec, variable: str, codebook: Collection[str]) -> bool:
+    """Whether the frame of the model has a variable."""
+    if spec.frame == FIRM_YEARS:
+        return variable in codebook
+    return is_known(variable, spec.frame, codebook, ATTRIBUTES)
 
 
 def _option_names(spec: ModelSpec) -> tuple[str, ...]:

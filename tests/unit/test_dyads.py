@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from tertius.dyad_covariates import DyadSources, attach_covariates
-from tertius.dyad_frames import DyadSettings, alliance_spells, dyad_frame, dyad_variables
+from tertius.dyad_frames import DyadSettings, alliance_spells, dyad_frame
+from tertius.dyad_names import needed_inputs
 from tertius.dyads import (
     alliance_deals,
     choice_sets,
@@ -17,6 +18,8 @@ from tertius.dyads import (
     sample_pairs,
     tie_years,
 )
+from tertius.model_spec import check_spec, resolve_spec
+from tertius.problems import InputError
 
 ORGS = ["a", "b", "c", "d", "e"]
 
@@ -239,9 +242,26 @@ def test_deals_of_alliances_and_of_records() -> None:
     assert record_deals(records).rows() == [(2000, "a", "b"), (2001, "a", "c")]
 
 
-def test_unknown_frames_are_refused_and_names_are_listed() -> None:
+def test_unknown_frames_are_refused() -> None:
     empty = pl.DataFrame()
     with pytest.raises(ValueError, match="unknown frame"):
         dyad_frame("pairs", {}, empty, empty, empty, DyadSettings((2000, 2001)))
-    names = dyad_variables(DyadSettings((2000, 2001), variables=("deg",), attributes=("city",)))
-    assert {"deg__sum", "deg__gap", "same_city", "common_partners", "event"} <= set(names)
+
+
+def test_a_model_names_a_frame_and_its_columns() -> None:
+    raw = {
+        "frame": "choices",
+        "outcome": "event",
+        "estimator": "conditional_logit",
+        "terms": ["log1p(deg__sum)", "same_city", "common_partners"],
+        "options": {"rate": "rate"},
+    }
+    spec = resolve_spec("choice", raw, {"controls": ["ln_assets"]})
+    assert (spec.lead, spec.controls, spec.effects) == (0, (), ("year",))
+    assert check_spec(spec, ["deg", "sh"]) == []
+    assert needed_inputs(spec.variables) == (("deg",), ("city",))
+    wrong = resolve_spec("choice", {**raw, "terms": ["degree__sum", "same_planet", "gwesp"]})
+    found = [problem.what for problem in check_spec(wrong, ["deg", "sh"])]
+    assert len(found) == 3
+    with pytest.raises(InputError, match="unknown value 'pairs'"):
+        resolve_spec("choice", {**raw, "frame": "pairs"})

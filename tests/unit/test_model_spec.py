@@ -98,6 +98,7 @@ def test_defaults_are_written_out() -> None:
         "confidence": 0.95,
         "options": {},
         "missteps": {},
+        "frame": "firm_years",
     }
     assert ModelSpec.from_dict(spec.to_dict()) == spec
     assert spec.outcome_column == "pat_t1"
