@@ -176,7 +176,9 @@ def paths(a: float, b: float, *, count: bool = False) -> Draw:
         found = mediation_test(fit, "x", ["m"], moderator="w", draws=499, seed=seed)
         assert found.index is not None
         made = {
-            "joint": Outcome(p=found.p_value),
+            "joint": Outcome(
+                p=max(p.p_value for p in found.paths if p.source != "x" or p.target == "m")
+            ),
             "direct": scalar(found.direct),
         }
         for key, effect in (("indirect", found.indirect), ("index", found.index)):

@@ -163,8 +163,20 @@ def test_moderated_mediation(stage: str) -> None:
         assert found.index is not None
         assert found.index.estimate == pytest.approx(0.1, abs=0.03)
         assert found.index.excludes_zero
+        assert found.estimate == found.index.estimate
+        assert found.decision == "positive"
+        assert "index of moderated mediation x -> m by w is" in found.sentence
         sd = estimate.variables["w"].sd
         assert effects[2] - effects[1] == pytest.approx(found.index.estimate * sd)
+
+
+def test_a_moderator_that_does_nothing_has_no_index() -> None:
+    estimate = fit(path_world(20, a3=0.0, b2=0.0), MODERATED)
+    found = mediation_test(estimate, "x", ["m"], moderator="w", sign="+", draws=499)
+    assert found.indirect.excludes_zero
+    assert found.kind == "indirect_only"
+    assert (found.decision, found.holds) == ("none", False)
+    assert found.p_value > 0.05
 
 
 def test_second_stage_index_is_a_times_b3() -> None:

@@ -36,6 +36,8 @@ from tertius.shapes.path_diagram import (
     Diagram,
     chain_places,
     conditional_quantity,
+    index_name,
+    index_places,
     make_diagram,
     refuse_shared,
     stated_quantity,
@@ -59,7 +61,8 @@ class Path:
 class Mediation(JointResult):
     """Mediation of x by one or several variables; `estimate` is the indirect effect stated.
 
-    It is the chain through all mediators in order where `serial`, else the sum over them.
+    It is the chain through all mediators in order where `serial`, else the sum over them; with one
+    stage moderated the index of moderated mediation is tested in its place.
     `p_value` is the largest two-sided p of its paths (joint significance); `decision` also asks
     that the BCa interval excludes 0. `kind` is full, indirect_only, complementary, competitive,
     direct_only or none (Zhao, Lynch & Chen 2010), full only where `equivalence` is shown.
@@ -138,16 +141,19 @@ def mediation_test(
     label = " -> ".join((x, *mediators)) if serial else f"{x} -> {', '.join(mediators)}"
     main = indirect_effect(system, label, stated, level, seed)
     used = _used_places(diagram, chains)
-    p_values = {j: _p_of(system, j) for j in used}
-    binding = max(sorted(used), key=lambda j: p_values[j])
     direct, total = _direct(diagram, level), _total(diagram, level)
     equivalence = direct_equivalence(estimate, x, direct, sesoi, alpha)
-    found = p_values[binding] < alpha and main.excludes_zero
-    decision = "none" if not found else "positive" if main.estimate > 0 else "negative"
-    kind = _kind(found, main, direct, equivalence, alpha)
+    there = main.excludes_zero and max(_p_of(system, j) for j in used) < alpha
+    kind = _kind(there, main, direct, equivalence, alpha)
+    conditional, index = _moderated(diagram, estimate, level, seed)
+    tested, used = (main, used) if index is None else (index, index_places(diagram))
+    p_values = {j: _p_of(system, j) for j in used}
+    binding = max(sorted(used), key=lambda j: p_values[j])
+    found = p_values[binding] < alpha and tested.excludes_zero
+    decision = "none" if not found else "positive" if tested.estimate > 0 else "negative"
     return _result(
-        estimate, diagram, main, specific, direct, total, binding, p_values, decision, kind,
-        sign, alpha, equivalence, draws, seed,
+        estimate, diagram, tested, main, specific, direct, total, binding, p_values, decision,
+        kind, sign, alpha, equivalence, conditional, index, draws, seed,
     )  # fmt: skip
 
 
@@ -189,6 +195,7 @@ def _kind(
 def _result(
     estimate: Estimate,
     diagram: Diagram,
+    tested: IndirectEffect,
     main: IndirectEffect,
     specific: tuple[IndirectEffect, ...],
     direct: Scalar,
@@ -200,17 +207,18 @@ def _result(
     sign: str | None,
     alpha: float,
     equivalence: Equivalence,
+    conditional: tuple[IndirectEffect, ...],
+    index: IndirectEffect | None,
     draws: int,
     seed: int,
 ) -> Mediation:
     system, level = diagram.system, estimate.spec.confidence
     p = p_values[binding]
     test = Scalar(
-        main.estimate, main.std_error, *main.bca,
+        tested.estimate, tested.std_error, *tested.bca,
         float(system.theta[binding] / np.sqrt(system.covariance[binding, binding])), p, p, p,
     )  # fmt: skip
     agrees = main.estimate * total.value > 0 and total.p_two_sided < alpha
-    conditional, index = _moderated(diagram, estimate, level, seed)
     paths = _paths(diagram)
     result: Mediation = joint_result(
         Mediation,
@@ -221,15 +229,15 @@ def _result(
         shape="serial_mediation" if diagram.serial else "mediation",
         model=estimate.spec.name,
         subject=main.name,
-        quantity=f"indirect effect {main.name}",
+        quantity=f"{'' if index else 'indirect effect '}{tested.name}",
         contrast_estimate=float(system.theta[binding]),
         contrast_error=float(np.sqrt(system.covariance[binding, binding])),
         alternative="two-sided",
         contrast_alternative="two-sided",
         decision=decision,
         reasons=(f"largest p of the paths {p_words(p)}", f"kind: {kind}"),
-        steps=_steps(diagram, p_values, main, alpha),
-        sentence=_sentence(estimate, main, kind, direct, p, equivalence),
+        steps=_steps(diagram, p_values, tested, alpha),
+        sentence=_sentence(estimate, main, kind, direct, p, equivalence, index),
         curve=pl.DataFrame([path.__dict__ for path in paths]),
         mediators=diagram.mediators,
         serial=diagram.serial,
@@ -274,7 +282,7 @@ def _steps(
         text = f"{number(float(diagram.system.theta[j]))}, {p_words(p_values[j])}"
         steps.append(ShapeStep(f"{source} acts on {goal}", p_values[j] < alpha, text))
     span = f"[{number(main.bca[0])}, {number(main.bca[1])}]"
-    steps.append(ShapeStep("the indirect interval excludes zero", main.excludes_zero, span))
+    steps.append(ShapeStep(f"the interval of {main.name} excludes zero", main.excludes_zero, span))
     return tuple(steps)
 
 
@@ -336,9 +344,7 @@ def _moderated(
         return effects, None
     one, zero = (conditional_quantity(diagram, at) for at in (1.0, 0.0))
     slope = combination([(1.0, one), (-1.0, zero)])
-    return effects, indirect_effect(
-        diagram.system, "index of moderated mediation", slope, level, seed
-    )
+    return effects, indirect_effect(diagram.system, index_name(diagram), slope, level, seed)
 
 
 def _sentence(
@@ -348,6 +354,7 @@ def _sentence(
     direct: Scalar,
     p: float,
     equivalence: Equivalence,
+    index: IndirectEffect | None,
 ) -> str:
     words = {
         "full": "mediation is full",
@@ -357,9 +364,13 @@ def _sentence(
         "direct_only": "only a direct effect is shown",
         "none": "no indirect effect is shown",
     }[kind]
+    moved = ""
+    if index is not None:
+        span = f"[{number(index.bca[0])}, {number(index.bca[1])}]"
+        moved = f" The {index.name} is {number(index.estimate)}, BCa interval {span}."
     return (
         f"The indirect effect {main.name} on {outcome_words(estimate)} is {number(main.estimate)}, "
         f"BCa interval [{number(main.bca[0])}, {number(main.bca[1])}], largest p of its paths "
         f"{p_words(p)}; the direct effect is {number(direct.value)} "
-        f"({p_words(direct.p_two_sided)}); {words}. {equivalence.sentence}"
+        f"({p_words(direct.p_two_sided)}); {words}.{moved} {equivalence.sentence}"
     )

@@ -160,3 +160,18 @@ def conditional_quantity(diagram: Diagram, w: float) -> Quantity:
         return np.asarray(first * second, dtype=np.float64)
 
     return quantity
+
+
+def index_name(diagram: Diagram) -> str:
+    """Name of the index of moderated mediation."""
+    return (
+        f"index of moderated mediation {diagram.x} -> {diagram.mediators[0]} by {diagram.moderator}"
+    )
+
+
+def index_places(diagram: Diagram) -> set[int]:
+    """Coefficients of the index: a3 and b, or a and b3."""
+    mediator, place = diagram.mediators[0], diagram.system.place
+    first = diagram.x if diagram.stage == "second" else f"{diagram.x}:{diagram.moderator}"
+    second = f"{mediator}:{diagram.moderator}" if diagram.stage == "second" else mediator
+    return {place(mediator, canonical_term(first)), place(OUTCOME, canonical_term(second))}
