@@ -9,9 +9,11 @@ import pandas as pd
 import polars as pl
 import pyfixest as pf
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tertius.estimate import Estimate, estimate_model, many_effects
-from tertius.estimate.many_effects import drop_nested
+from tertius.estimate.many_effects import drop_nested, residuals_on_effects
 from tertius.model_spec import check_spec, resolve_spec
 from tests.unit.test_estimate_fe import panel_of, simulate
 
@@ -74,6 +76,23 @@ def test_projections_agree_with_the_direct_solution(
     assert any("alternating projections" in note for note in iterated.warnings)
     assert iterated.coefficients == pytest.approx(direct.coefficients, rel=1e-7)
     assert iterated.std_errors == pytest.approx(direct.std_errors, rel=1e-7)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.booleans())
+def test_residuals_are_those_of_a_regression_on_dummies(
+    seed: int, n_effects: int, weighted: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = [rng.integers(0, rng.integers(2, 9), 40) for _ in range(n_effects)]
+    codes = [np.unique(code, return_inverse=True)[1] for code in codes]
+    values = rng.normal(size=(40, 2))
+    weights = rng.random(40) + 0.01 if weighted else None
+    dummies = np.hstack([np.eye(code.max() + 1)[code] for code in codes])
+    root = np.ones((40, 1)) if weights is None else np.sqrt(weights)[:, None]
+    fitted = dummies @ np.linalg.lstsq(root * dummies, root * values)[0]
+    found = residuals_on_effects(values, codes, weights)
+    assert found == pytest.approx(values - fitted, abs=1e-9)
 
 
 def test_effects_inside_finer_ones_are_left_out() -> None:

@@ -18,7 +18,7 @@ from scipy import sparse
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.fe_poisson import PoissonFit, reweighted_poisson, separated_rows
-from tertius.estimate.many_effects import dummy_columns, residuals_on_dummies
+from tertius.estimate.many_effects import residuals_on_dummies
 
 EFFECTS = ("pair", "node_year", "node", "year")
 CLUSTERS = ("dyadic", "pair")
@@ -61,12 +61,6 @@ class DyadEffects:
 
     def within(self, values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
         """Residuals of (n, k) values on all effects by (weighted) least squares."""
-        if not self.dummies.shape[1]:
-            weight = np.ones(len(values)) if weights is None else weights
-            total = np.bincount(self.group, weights=weight)
-            means = dummy_columns([self.group]).T @ (values * weight[:, None]) / total[:, None]
-            out: FloatArray = values - means[self.group]
-            return out
         return residuals_on_dummies(values, self.group, self.dummies, weights)
 
 

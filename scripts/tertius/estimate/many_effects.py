@@ -69,7 +69,8 @@ def residuals_on_effects(
     """
     if not exact(codes):
         return _alternate(values, codes, weights)
-    return residuals_on_dummies(values, codes[0], dummy_columns(codes[1:]), weights)
+    others = dummy_columns(codes[1:]) if len(codes) > 1 else sparse.csr_array((len(values), 0))
+    return residuals_on_dummies(values, codes[0], others, weights)
 
 
 def residuals_on_dummies(
@@ -87,11 +88,13 @@ def residuals_on_dummies(
     weight = np.ones(len(values)) if weights is None else weights
     firm = dummy_columns([group])
     total = np.asarray(firm.T @ weight)
+    out: FloatArray = values - ((firm.T @ (values * weight[:, None])) / total[:, None])[group]
+    if not dummies.shape[1]:
+        return out
     weighted = sparse.diags_array(weight) @ dummies
     cells = np.asarray((firm.T @ weighted).todense())
     share = cells / total[:, None]
     system = np.asarray((dummies.T @ weighted).todense()) - share.T @ cells
-    out: FloatArray = values - ((firm.T @ (values * weight[:, None])) / total[:, None])[group]
     shift = _solve(system, np.asarray(weighted.T @ out))
     out -= dummies @ shift
     out += (share @ shift)[group]

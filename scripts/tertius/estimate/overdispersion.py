@@ -23,7 +23,11 @@ def overdispersion_test(y: FloatArray, mu: FloatArray) -> Diagnostic:
     size = float(mu @ mu)
     alpha = float(mu @ z) / size
     error = float(np.sqrt((mu**2 * (z - alpha * mu) ** 2).sum())) / size
-    t = alpha / error if error > 0 else float("nan")
+    if error <= 0:
+        return Diagnostic(
+            "overdispersion: not testable, the outcome is fitted exactly", value=alpha
+        )
+    t = alpha / error
     p = float(2 * stats.norm.sf(abs(t)))
     text = (
         f"overdispersion: variance = mean + {alpha:.3g} mean^2 (t = {t:.2f}, p = {p:.3g}); "
