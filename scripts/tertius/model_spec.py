@@ -189,7 +189,9 @@ def resolve_spec(
             problems.add(f"{source}.{key}", "unknown key", did_you_mean(key, known))
     problems.raise_if_any()
     merged: dict[str, Any] = {"lead": 1, "estimator": "fe_poisson", **(defaults or {}), **raw}
-    merged["missteps"] = {**((defaults or {}).get("missteps") or {}), **(raw.get("missteps") or {})}
+    chosen_missteps = {**((defaults or {}).get("missteps") or {}), **(raw.get("missteps") or {})}
+    # YAML reads a bare off as false
+    merged["missteps"] = {k: "off" if v is False else v for k, v in chosen_missteps.items()}
     entry = ESTIMATORS.get(merged["estimator"])
     merged.setdefault("terms", ())
     for key in ("outcome", "terms"):

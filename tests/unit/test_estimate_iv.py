@@ -346,6 +346,16 @@ def test_weak_instrument_warns_and_points_to_the_set() -> None:
     assert any("weak instruments: effective F" in text for text in estimate.warnings)
     sets = estimate.tables["weak_robust"]
     assert not sets.filter(pl.col("method") == "anderson_rubin")["bounded"].all()
+    assert "(not bounded)" in estimate.diagnostics["weak_robust"].text
+
+
+def test_weak_instruments_of_two_terms_warn_one_by_one() -> None:
+    data = panel(n_firms=60).with_columns(
+        v=pl.col("z").shift(3, fill_value=0.0), v_status=pl.lit("ok")
+    )
+    estimate = fit(data, options={"endogenous": ["x", "w"], "instruments": ["z", "v"]})
+    # nothing moves w
+    assert any("weak instruments: conditional F of w" in text for text in estimate.warnings)
 
 
 def test_strong_instrument_reports_all_tests() -> None:

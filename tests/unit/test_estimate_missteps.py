@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 from tertius.catalogue import ESTIMATORS
-from tertius.catalogue.missteps import ACTIONS, MISSTEPS
+from tertius.catalogue.missteps import ACTIONS, MISSTEPS, missteps_table
 from tertius.estimate import (
     Estimate,
     NotEstimable,
@@ -55,6 +56,11 @@ def test_every_listed_misstep_has_one_detector_and_a_source() -> None:
         assert rule.action in ACTIONS
         assert any(character.isdigit() for character in rule.source)
         assert len(rule.reason) > 20
+
+
+def test_the_page_holds_the_list() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "missteps.md"
+    assert missteps_table() in page.read_text(encoding="utf-8")
 
 
 IV = {"estimator": "iv"}
@@ -314,7 +320,8 @@ def test_settings_are_checked_and_do_not_change_the_identity() -> None:
         spec_of(missteps={"few_clusters": "stopp"})
     assert spec_of(missteps={"few_clusters": "stop"}).content_hash() == spec_of().content_hash()
     study = {"missteps": {"few_clusters": "stop", "look_ahead": "warn"}}
-    raw = {"outcome": "pat", "terms": ["x"], "missteps": {"few_clusters": "off"}}
+    # a bare off in YAML is false
+    raw = {"outcome": "pat", "terms": ["x"], "missteps": {"few_clusters": False}}
     assert dict(resolve_spec("m", raw, study).missteps) == {
         "few_clusters": "off",
         "look_ahead": "warn",

@@ -7,7 +7,7 @@ from tertius.catalogue.estimator import Estimator, Option
 ENTRIES = (
     Estimator(
         name="iv",
-        label="2SLS",
+        label="Instrumental variables",
         link="identity",
         function="iv.fit_iv",
         source="Theil (1958); Anderson & Rubin (1949); Montiel Olea & Pflueger (2013)",

@@ -199,4 +199,12 @@ _LISTED = (
 )
 MISSTEPS: Mapping[str, Misstep] = {rule.id: rule for rule in _LISTED}
 
-__all__ = ["ACTIONS", "MISSTEPS", "Misstep"]
+
+def missteps_table() -> str:
+    """The list as a markdown table: id, default, what is wrong, source."""
+    lines = ["| id | default | what is wrong | source |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{m.id}` | {m.action} | {m.reason} | {m.source} |" for m in _LISTED]
+    return "\n".join(lines)
+
+
+__all__ = ["ACTIONS", "MISSTEPS", "Misstep", "missteps_table"]

@@ -31,6 +31,7 @@ from tertius.estimate.iv_weak import (
     effective_f,
     first_stage_f,
     kleibergen_paap_f,
+    patnaik_critical,
     reduced_form,
     tf_factor,
 )
@@ -163,6 +164,8 @@ def fit_iv(design: Design) -> Estimate:
     strength = effective_f(form) if len(columns.endogenous) == 1 else None
     sets = anderson_rubin_table(columns, form, fit, factor)
     tests, notes = _tests(columns, fit, form, strength, factor)
+    tests["weak_robust"] = _set_words(columns, sets)
+    notes += _conditional_notes(columns, factor)
     order = _report_order(design, columns)
     notes += effects_note(sample.effects)
     lost = [label for label in columns.collinear if label not in design.labels]
@@ -349,6 +352,37 @@ def _tests(
             text, statistic=j.statistic, p_value=j.p_value, df=float(j.dof)
         )
     return found, notes
+
+
+def _conditional_notes(columns: IvColumns, factor: Factor) -> list[str]:
+    """With several endogenous terms: which of them the instruments hardly move given the others."""
+    p, n_instruments = len(columns.endogenous), len(columns.instruments)
+    if p == 1:
+        return []
+    critical = patnaik_critical(np.eye(n_instruments - p + 1), 1 / WEAK_TAU)
+    values = [conditional_f(columns.data, j, factor).statistic for j in range(p)]
+    return [
+        f"weak instruments: conditional F of {label} {value:.2f} is below {critical:.2f}, the "
+        "value that one endogenous term would need (Sanderson & Windmeijer 2016; Montiel Olea & "
+        "Pflueger 2013); read the sets that hold with weak instruments"
+        for label, value in zip(columns.endogenous, values, strict=True)
+        if value < critical
+    ]
+
+
+def _set_words(columns: IvColumns, sets: pl.DataFrame) -> Diagnostic:
+    """The weak-robust sets in words, unbounded and empty ones called so."""
+    said = []
+    for label in columns.endogenous:
+        rows = sets.filter((pl.col("term") == label) & (pl.col("method") != "tF"))
+        pieces = [
+            f"[{low:.4g}, {high:.4g}]" + ("" if bounded else " (not bounded)")
+            for low, high, bounded in rows.select("low", "high", "bounded").iter_rows()
+        ]
+        searched = len(columns.endogenous) <= PROJECTION_LIMIT
+        none = "empty: the instruments contradict each other" if searched else "not searched"
+        said.append(f"{label} in {' and '.join(pieces)}" if pieces else f"{label}: {none}")
+    return Diagnostic("set that holds with weak instruments, 95 %: " + "; ".join(said))
 
 
 def _strength_words(strength: EffectiveF) -> Diagnostic:
