@@ -38,6 +38,7 @@ THREADS = 2
 FIRMS, YEARS, COLUMNS = 20_000, 15, 10
 DRAWS = 2000
 WILD_DRAWS = 999
+TESTED = 1
 REFITS, COUNT_REFITS, SPEC_REFITS = 6, 3, 8
 BOTH = ("org_id", "year")
 NAMES = [f"x{j}" for j in range(COLUMNS)]
@@ -201,7 +202,7 @@ def wild_peer(x: Any, y: Any, effects: Any, firm: Any) -> tuple[str, Callable[[]
         w = explicit_columns(x, effects)
         design = pd.DataFrame(w, columns=[f"v{j}" for j in range(w.shape[1])])
         outcome = effects.within(y[:, None])[:, 0]
-        groups, term = pd.Series(firm), f"v{w.shape[1] - x.shape[1]}"
+        groups, term = pd.Series(firm), f"v{w.shape[1] - x.shape[1] + TESTED}"
 
         def peer() -> Any:
             with warnings.catch_warnings():
@@ -219,7 +220,7 @@ def wild_peer(x: Any, y: Any, effects: Any, firm: Any) -> tuple[str, Callable[[]
                 )
 
         return "wildboottest", peer, 1.0
-    rest = absorbed_ols(x[:, 1:], y, effects)
+    rest = absorbed_ols(np.delete(x, TESTED, axis=1), y, effects)
     rng = np.random.default_rng(1)
 
     def loop() -> Any:
@@ -240,7 +241,9 @@ def wild_section(firms: int) -> dict[str, Any]:
     values: dict[str, Any] = {}
 
     def ours() -> None:
-        values["ours"] = wild_cluster_bootstrap(x, y, effects, [firm], 0, draws=WILD_DRAWS, seed=1)
+        values["ours"] = wild_cluster_bootstrap(
+            x, y, effects, [firm], TESTED, draws=WILD_DRAWS, seed=1
+        )
 
     def theirs() -> None:
         values["peer"] = peer()

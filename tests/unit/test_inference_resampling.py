@@ -66,13 +66,21 @@ def test_cluster_bootstrap_of_larger_clusters_and_threads() -> None:
 def test_a_column_lost_in_a_resample_is_counted() -> None:
     x, y, firm, year = panel()
     rare = np.where(firm == 0, (year > 3).astype(float), 0.0)
+    effects = effects_of(firm, year)
     found = bootstrap_ols(
-        np.column_stack([x, rare]), y, effects_of(firm, year), firm, draws=200, seed=2
+        np.column_stack([x, rare]), y, effects, firm, draws=200, seed=2, studentise=[1, 3]
     )
     weights = np.vstack(list(cluster_weights(40, 200, 2)))
     assert found.incomplete == (weights[:, 0] == 0).sum()
     assert np.array_equal(np.isnan(found.draws[:, 3]), weights[:, 0] == 0)
     assert not np.isnan(found.draws[:, :3]).any()
+    assert np.array_equal(np.isnan(found.statistics[:, 1]), weights[:, 0] == 0)
+    lost = int(np.flatnonzero(weights[:, 0] == 0)[0])
+    rows, codes = stacked(firm, weights[lost])
+    t = clustered_t(
+        x[rows], y[rows], effects_of(codes, year[rows]), [codes], 1, found.coefficients[1]
+    )
+    assert found.statistics[lost, 0] == pytest.approx(t, rel=1e-8)
     assert f"{found.incomplete} resamples lost a column" in found.sentence("x3")
 
 
