@@ -19,6 +19,7 @@ from tertius.estimate.threshold import (
 from tertius.estimate.threshold_search import SearchSettings, search_thresholds
 from tertius.estimate.two_way import make_effects
 from tertius.model_spec import resolve_spec
+from tertius.problems import InputError
 
 # three firms, three years: firm, year, x, q, y
 WORKED = np.array(
@@ -223,8 +224,25 @@ def test_count_threshold_is_the_least_deviance_of_refits() -> None:
 
 
 def test_threshold_without_firm_effects_is_refused() -> None:
+    raw = {**model("y", "threshold"), "effects": ["year"]}
+    with pytest.raises(InputError, match="firm effects are required"):
+        resolve_spec("m", raw)
+
+
+def test_resampled_vectors_need_a_balanced_panel() -> None:
+    data = simulated(1, years=True, level=True, kink=False)
+    curve = threshold_curve(data, n_grid=10)
+    with pytest.raises(NotEstimable, match="balanced"):
+        bootstrap_p(data, curve, data.y, (), draws=5, seed=1, scheme="resample")
+
+
+def test_undefined_rows_have_no_side_of_a_threshold() -> None:
     rng = np.random.default_rng(0)
     data = frame(x=rng.normal(size=960), y=rng.normal(size=960))
-    raw = {**model("y", "threshold"), "effects": ["year"]}
-    with pytest.raises(NotEstimable, match="firm effects"):
-        estimate_model(data, resolve_spec("m", raw))
+    rows = pl.int_range(960) < 30
+    data = data.with_columns(
+        pl.when(~rows).then(pl.col("x")),
+        x_status=pl.when(rows).then(pl.lit("undefined_isolate")).otherwise(pl.lit("ok")),
+    )
+    with pytest.raises(NotEstimable, match="drop them"):
+        estimate_model(data, resolve_spec("m", model("y", "kink", draws=5)))

@@ -1,6 +1,8 @@
 # Every model of the registry in one job: each takes well under two seconds.
 
-ON_DYADS = any(model.get("frame", "firm_years") != "firm_years" for model in MODELS.values())
+ON_DYADS = any(
+    model.get("frame", "firm_years") != "firm_years" for model in MODELS.values()
+)
 
 
 rule build_dyads:
