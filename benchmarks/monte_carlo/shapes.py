@@ -69,8 +69,14 @@ def world(
     return estimate(columns, firm, year, "fe_poisson" if count else "fe_ols", terms.split())
 
 
-def normal(rng: np.random.Generator, *names: str, n_firms: int = FIRMS) -> Columns:
-    return {name: rng.normal(size=n_firms * YEARS) for name in names}
+def normal(rng: np.random.Generator, *names: str) -> Columns:
+    return {name: rng.normal(size=FIRMS * YEARS) for name in names}
+
+
+def even(rng: np.random.Generator, *names: str, n_firms: int = 200) -> Columns:
+    """Uniform variables of variance 1: products of normal ones have rows of great leverage."""
+    side = np.sqrt(3)
+    return {name: rng.uniform(-side, side, n_firms * YEARS) for name in names}
 
 
 def curve(b1: float, b2: float, *, count: bool = False) -> Draw:
@@ -139,7 +145,7 @@ def product(b3: float) -> Draw:
     """Effect of x: .3 + b3 z, 200 firms."""
 
     def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
-        columns = normal(rng, "x", "z", n_firms=200)
+        columns = even(rng, "x", "z")
         x, z = columns["x"], columns["z"]
         fit = world(columns, 0.3 * x + 0.1 * z + b3 * x * z, rng, "x z x:z")
         binned = binned_moderation(fit, "x", "z")
@@ -153,14 +159,14 @@ def product(b3: float) -> Draw:
 
 
 def product_of_counts(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    columns = normal(rng, "x", "z", n_firms=200)
+    columns = even(rng, "x", "z")
     x, z = columns["x"], columns["z"]
     fit = world(columns, 0.3 * x + 0.1 * z + 0.15 * x * z, rng, "x z x:z", count=True)
     return {"product": told(moderation_test(fit, "x", "z"))}
 
 
 def three_way(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    columns = normal(rng, "x", "z", "w", n_firms=200)
+    columns = even(rng, "x", "z", "w")
     index = 0.3 * columns["x"] + 0.15 * columns["x"] * columns["z"]
     fit = world(columns, index, rng, "x z w x:z x:w w:z w:x:z")
     return {"product": told(three_way_test(fit, "x", "z", "w"))}

@@ -32,6 +32,7 @@ from tertius.shapes import (
     superadditivity_test,
 )
 from tertius.shapes.claim_tests import crossed_products
+from tertius.shapes.groups import welch_dof
 from tertius.shapes.necessary import bottleneck_table, line_effect, peers, step_effect
 from tests.shape_worlds import fit, panel, relabelled
 
@@ -109,6 +110,11 @@ def test_separate_fits_are_the_fully_interacted_model(outcome: str) -> None:
     places = [pooled.index(t) for t in ("x1", "z1")]
     b, v = pooled.coefficients[places], pooled.covariance[np.ix_(places, places)]
     assert plain.joint.statistic == pytest.approx(b @ np.linalg.solve(v, b) / 2, rel=1e-7)
+
+
+def test_degrees_of_freedom_of_a_difference() -> None:
+    assert welch_dof([1.0, 1.0], [9.0, 9.0]) == pytest.approx(18.0)
+    assert welch_dof([9.0, 1e-9], [29.0, 89.0]) == pytest.approx(29.0)
 
 
 @pytest.mark.parametrize("outcome", ["y", "count"])

@@ -7,7 +7,7 @@ separate fits and the stacked (seemingly unrelated) covariance are one and the s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,9 +27,9 @@ from tertius.shapes.refit import Refit, Rows, WaldTest, fit_rows, rows_of, wald_
 class GroupDifference(JointResult):
     """Slope in the first group less slope in the second; `p_value` is the permutation's.
 
-    `interacted` is the clustered t test of the difference, `joint` the cluster Wald test that all
-    slopes are equal (Chow). A group in which an effect is significant beside one in which it is not
-    says nothing about their difference.
+    `interacted` is the clustered t test of the difference (Welch degrees of freedom), `joint` the
+    cluster Wald test that all slopes are equal (Chow). A group in which an effect is significant
+    beside one in which it is not says nothing about their difference.
     """
 
     first: Scalar
@@ -115,9 +115,8 @@ def group_difference_test(
     fits = (fit_rows(rows.take(flags == 1)), fit_rows(rows.take(flags == 0)))
     one, two = (scalar(f.value(label), f.error(label), f.dof) for f in fits)
     gap = math.hypot(one.std_error, two.std_error)
-    interacted = scalar(
-        one.value - two.value, gap, len(rows.cluster_ids) - 2, estimate.spec.confidence, sign
-    )
+    dof = welch_dof([s.std_error**2 for s in (one, two)], [f.dof for f in fits])
+    interacted = scalar(one.value - two.value, gap, dof, estimate.spec.confidence, sign)
     pooled = fit_rows(rows)
     moments = moments_of(rows, pooled)
     # labels move along an order of what clusters say, not of their names
@@ -130,6 +129,12 @@ def group_difference_test(
         seed=seed,
     )
     return _result(estimate, label, sign, alpha, names, fits, (one, two), interacted, permutation)
+
+
+def welch_dof(variances: Sequence[float], dofs: Sequence[float]) -> float:
+    """Degrees of freedom of a difference of independent estimates (Satterthwaite 1946)."""
+    parts = (v**2 / d for v, d in zip(variances, dofs, strict=True))
+    return float(sum(variances) ** 2 / sum(parts))
 
 
 def _split(moments: Moments, j: int, first: BoolArray) -> tuple[float, float]:
