@@ -291,7 +291,7 @@ def _projected(
     """Runs of grid values that the projection allows."""
     reach = PROJECTION_WIDTH * error
     values = np.linspace(start[column] - reach, start[column] + reach, PROJECTION_POINTS)
-    kept = anderson_rubin_projection(form, column, values, start, level) > 0
+    kept = anderson_rubin_projection(form, column, values, start, level)
     edges = np.flatnonzero(np.diff(np.r_[False, kept, False].astype(np.int8)))
     runs = []
     for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):

@@ -15,7 +15,7 @@ import scipy.linalg as sl
 from scipy import stats
 from scipy.optimize import minimize, minimize_scalar
 
-from tertius.arrays import FloatArray
+from tertius.arrays import BoolArray, FloatArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.iv_core import Factor, IvData, Test, f_test, residual_on
 
@@ -218,11 +218,18 @@ def anderson_rubin(form: ReducedForm, coefficients: FloatArray) -> Test:
 
     Clustered Wald form against F(K, G - 1); its size does not depend on instrument strength.
     """
-    combination = np.concatenate([[1.0], -np.asarray(coefficients, dtype=np.float64)])
-    gap = form.coefficients @ combination
-    turn = np.kron(combination[None, :], np.eye(form.n_instruments))
-    wald = float(gap @ np.linalg.solve(turn @ form.covariance @ turn.T, gap))
+    wald = _wald(form, np.asarray(coefficients, dtype=np.float64))
     return f_test(wald, form.n_instruments, form.n_clusters - 1)
+
+
+def _wald(form: ReducedForm, coefficients: FloatArray) -> float:
+    """Wald form of the reduced form of y less the endogenous columns times their coefficients."""
+    combination = np.concatenate([[1.0], -coefficients])
+    gap = form.coefficients @ combination
+    size, k = len(combination), form.n_instruments
+    cells = form.covariance.reshape(size, k, size, k)
+    spread = np.tensordot(combination, np.tensordot(cells, combination, axes=(2, 0)), axes=(0, 0))
+    return float(gap @ np.linalg.solve(spread, gap))
 
 
 def anderson_rubin_set(form: ReducedForm, level: float = 0.95) -> tuple[tuple[float, float], ...]:
@@ -307,7 +314,7 @@ def _intervals(ends: list[float], inside: object, unit: float) -> tuple[tuple[fl
 
 def anderson_rubin_projection(
     form: ReducedForm, column: int, values: FloatArray, start: FloatArray, level: float = 0.95
-) -> FloatArray:
+) -> BoolArray:
     """Which values of one of several endogenous coefficients the joint set allows (projection).
 
     For each value the other coefficients are chosen to make the joint Anderson-Rubin statistic as
@@ -325,18 +332,16 @@ def anderson_rubin_projection(
         (m,) flags of the values that are not rejected.
     """
     k = form.n_instruments
-    critical = float(stats.f.ppf(level, k, form.n_clusters - 1))
-    kept = np.zeros(len(values), dtype=np.float64)
+    critical = k * float(stats.f.ppf(level, k, form.n_clusters - 1))
+    kept = np.zeros(len(values), dtype=np.bool_)
     others = np.delete(start, column)
     scale = np.maximum(np.abs(others), 1e-8)
 
+    def profile(free: FloatArray, value: float) -> float:
+        return _wald(form, np.insert(free * scale, column, value))
+
     for i, value in enumerate(values):
-
-        def profile(free: FloatArray, value: float = float(value)) -> float:
-            full = np.insert(free * scale, column, value)
-            return anderson_rubin(form, full).statistic
-
-        found = minimize(profile, others / scale, method="Nelder-Mead")
+        found = minimize(profile, others / scale, args=(float(value),), method="Nelder-Mead")
         kept[i] = float(found.fun) <= critical
     return kept
 
