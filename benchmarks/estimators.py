@@ -23,7 +23,7 @@ import pandas as pd
 import polars as pl
 from measure import PAGES, alternate, digits, least_and_median, machine, store, table
 
-from tertius.estimate import build_design, estimate_model
+from tertius.estimate import ESTIMATORS, build_design, estimate_model, estimator_function
 from tertius.estimate.design import Design
 from tertius.estimate.fe_ols import fit_sample
 from tertius.estimate.fe_poisson import absorbed_poisson, cluster_scores
@@ -86,7 +86,7 @@ def runs_of(estimator: str, outcome: str) -> tuple[dict[str, Callable[[], Any]],
                 formula, data, vcov={"CRV1": "firm"}, copy_data=False, store_data=False, lean=True
             )
 
-    ours = spec_estimator(spec)
+    ours = estimator_function(ESTIMATORS[spec.estimator])
     core = ols_core(design) if estimator == "fe_ols" else poisson_core(design)
     runs = {
         "ours, coefficients and covariance": core,
@@ -127,12 +127,6 @@ def poisson_core(design: Design) -> Callable[[], Any]:
     return run
 
 
-def spec_estimator(spec: ModelSpec) -> Callable[[Design], Any]:
-    from tertius.catalogue import ESTIMATORS
-
-    return ESTIMATORS[spec.estimator].fit
-
-
 def ols_section() -> dict[str, Any]:
     from linearmodels import PanelOLS
 
@@ -160,7 +154,7 @@ def hhg_section() -> dict[str, Any]:
     raw = {"outcome": "patents", "lead": 0, "terms": LOGR, "winsor": None}
     spec = resolve_spec("hhg", {**raw, "estimator": "hhg_nb"})
     design = build_design(patents(), spec)
-    ours = spec_estimator(spec)
+    ours = estimator_function(ESTIMATORS[spec.estimator])
     ours(design)
     name = "ours, the whole estimate"
     seconds = alternate({name: lambda: ours(design)}, {name: 3 * ROUNDS})

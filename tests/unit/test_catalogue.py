@@ -23,6 +23,7 @@ from tertius.estimate import (
     estimate_frames,
     estimate_from_frames,
     estimate_model,
+    estimator_function,
 )
 from tertius.estimate.result import assemble_estimate
 from tertius.estimate.sample import cluster_sums, make_sample
@@ -203,7 +204,7 @@ def test_entries_are_sound() -> None:
     names = [entry.name for family in FAMILIES for entry in family.ENTRIES]
     assert len(names) == len(set(names)) == len(ESTIMATORS)
     for entry in ESTIMATORS.values():
-        assert callable(entry.fit), entry.name
+        assert callable(estimator_function(entry)), entry.name
         assert entry.link in LINKS
         assert entry.firm_effects in ("allowed", "required", "refused")
         assert len({option.key for option in entry.options}) == len(entry.options)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from tertius.problems import Problems, did_you_mean
 from tertius.terms import TermError, canonical_term
-
-if TYPE_CHECKING:
-    from tertius.estimate.design import Design
-    from tertius.estimate.result import Estimate
 
 LINKS = ("identity", "log", "logit")
 KINDS = {
@@ -75,17 +70,6 @@ class Estimator:
     keeps_missing_outcome: bool = False
     needs_terms: bool = True
     firm_effects: str = "allowed"
-
-    @property
-    def fit(self) -> Callable[[Design], Estimate]:
-        """The function that fits a design.
-
-        Raises:
-            ModuleNotFoundError, AttributeError: the entry names no such function.
-        """
-        module, name = self.function.rsplit(".", 1)
-        found = getattr(importlib.import_module(f"tertius.estimate.{module}"), name)
-        return cast("Callable[[Design], Estimate]", found)
 
     def keys_of(self, *kinds: str) -> tuple[str, ...]:
         """Keys of the options of some kinds, in their order."""

@@ -8,6 +8,7 @@ from tertius.catalogue import ESTIMATORS
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.design import Columns, Design, LedgerStep, build_design
 from tertius.estimate.frames import EstimateFrames, estimate_frames, estimate_from_frames
+from tertius.estimate.load import estimator_function
 from tertius.estimate.missteps import (
     inspect_design,
     inspect_estimate,
@@ -34,7 +35,7 @@ def estimate_model(panel: pl.DataFrame, spec: ModelSpec) -> Estimate:
     found = inspect_spec(spec)
     design = build_design(panel, spec)
     found += inspect_design(panel, design)
-    estimate = ESTIMATORS[spec.estimator].fit(design)
+    estimate = estimator_function(ESTIMATORS[spec.estimator])(design)
     return note_missteps(estimate, [*found, *inspect_estimate(estimate)])
 
 
@@ -53,4 +54,5 @@ __all__ = [
     "estimate_frames",
     "estimate_from_frames",
     "estimate_model",
+    "estimator_function",
 ]
