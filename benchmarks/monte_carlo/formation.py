@@ -12,9 +12,9 @@ from benchmarks.monte_carlo.treatment import reading
 from tertius.estimate.binary import binary_regression, multinomial_regression
 from tertius.estimate.choice_core import (
     conditional_logit,
-    dyadic_covariance,
     rare_event_logit,
 )
+from tertius.inference.dyadic import dyadic_covariance
 
 EFFECT = 0.5
 
@@ -45,7 +45,7 @@ def choices(rng: np.random.Generator) -> Mapping[str, Outcome]:
     first, second = np.repeat(np.arange(n), sampled + 1), alter.ravel()
     stratum = first
     fit = conditional_logit(x[first, second], event.ravel(), stratum)
-    covariance, _ = dyadic_covariance(fit.scores, fit.bread, first, second)
+    covariance = dyadic_covariance(fit.scores @ fit.bread, first, second).covariance
     return read(fit.coefficients, covariance, {"x": (0, EFFECT), "null": (1, 0.0)})
 
 
@@ -62,7 +62,7 @@ def formation(rng: np.random.Generator) -> Mapping[str, Outcome]:
     columns = np.column_stack([np.ones(rows.size), x[0][rows], x[1][rows]])
     y = event[rows].astype(float)
     fit = rare_event_logit(columns, y, population_rate=float(event.mean()))
-    covariance, _ = dyadic_covariance(fit.scores, fit.bread, first[rows], second[rows])
+    covariance = dyadic_covariance(fit.scores @ fit.bread, first[rows], second[rows]).covariance
     planted = {"x": (1, EFFECT), "null": (2, 0.0), "constant": (0, -4.8)}
     return read(fit.coefficients, covariance, planted)
 
@@ -87,7 +87,7 @@ def late_entries(rng: np.random.Generator) -> Mapping[str, Outcome]:
         alive &= ~ended
     columns, y, pair = np.vstack(rows), np.concatenate(ends).astype(float), np.hstack(who)
     fit = binary_regression(columns, y, link="cloglog")
-    covariance, _ = dyadic_covariance(fit.scores, fit.bread, pair[0], pair[1])
+    covariance = dyadic_covariance(fit.scores @ fit.bread, pair[0], pair[1]).covariance
     planted = {"x": (1, EFFECT), "null": (2, 0.0), "log(duration)": (3, 0.4)}
     return read(fit.coefficients, covariance, planted)
 
@@ -101,7 +101,7 @@ def competing(rng: np.random.Generator) -> Mapping[str, Outcome]:
     utility = np.column_stack([np.zeros(n), x @ [-1.8, EFFECT, 0], x @ [-2.2, -EFFECT, 0]])
     cause = (utility + rng.gumbel(size=(n, 3))).argmax(axis=1)
     fit = multinomial_regression(x, cause, 3)
-    covariance, _ = dyadic_covariance(fit.scores, fit.bread, members[0], members[1])
+    covariance = dyadic_covariance(fit.scores @ fit.bread, members[0], members[1]).covariance
     planted = {"x[cause 1]": (1, EFFECT), "null[cause 1]": (2, 0.0), "x[cause 2]": (4, -EFFECT)}
     return read(fit.coefficients.ravel(order="F"), covariance, planted)
 

@@ -14,7 +14,6 @@ from tertius.estimate import NotEstimable, estimate_model
 from tertius.estimate.binary import binary_regression, multinomial_regression
 from tertius.estimate.choice_core import (
     conditional_logit,
-    dyadic_covariance,
     prior_correction,
     rare_event_logit,
 )
@@ -107,26 +106,6 @@ def test_perfect_prediction_is_refused() -> None:
     x = np.column_stack([np.ones(40), np.linspace(-1, 1, 40)])
     with pytest.raises(NotEstimable):
         binary_regression(x, (x[:, 1] > 0).astype(float))
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000))
-def test_dyadic_covariance_equals_all_pairs(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    first, second = rng.integers(0, 9, 60), rng.integers(0, 9, 60)
-    keep = first != second
-    first, second = first[keep], second[keep]
-    scores = rng.normal(size=(len(first), 2))
-    meat = np.zeros((2, 2))
-    for i, j in itertools.product(range(len(first)), repeat=2):
-        if {first[i], second[i]} & {first[j], second[j]}:
-            meat += np.outer(scores[i], scores[j])
-    members = len(set(first) | set(second))
-    wanted = meat * members / (members - 1)
-    covariance, mended = dyadic_covariance(scores, np.eye(2), first, second)
-    if not mended:
-        assert covariance == pytest.approx((wanted + wanted.T) / 2, abs=1e-9)
-    assert np.linalg.eigvalsh(covariance)[0] >= -1e-9
 
 
 @settings(max_examples=15, deadline=None)
@@ -246,6 +225,7 @@ def test_planted_values(
         assert 0 < estimate.std_errors[place] < 0.3
         assert abs(estimate.coefficients[place] - value) < 3.5 * estimate.std_errors[place]
     assert estimate.covariance.shape == (len(estimate.terms),) * 2
+    assert ("dyadic" in estimate.diagnostics) == (estimator != "tergm")
 
 
 def test_result_is_free_of_row_order_and_member_order() -> None:

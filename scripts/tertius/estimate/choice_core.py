@@ -1,4 +1,4 @@
-"""Likelihoods of partner choice: conditional logit, rare-event logit, dyadic covariance."""
+"""Likelihoods of partner choice: conditional logit and rare-event logit."""
 
 from __future__ import annotations
 
@@ -164,36 +164,3 @@ def rare_event_logit(
     if population_rate is not None and case_control == "prior":
         beta[0] -= prior_correction(population_rate, rate)
     return BinaryFit(beta, bread, fit.scores, fit.fitted, fit.log_likelihood, fit.iterations)
-
-
-def dyadic_covariance(
-    scores: FloatArray, bread: FloatArray, first: IntArray, second: IntArray
-) -> tuple[FloatArray, bool]:
-    """Covariance robust to any dependence between dyads that share a member.
-
-    Meat = sum over pairs of rows that share a member of s s' (Fafchamps & Gubert 2007; Aronow,
-    Samii & Assenova 2015), from sums by member less sums by dyad, so in one pass; factor M/(M - 1)
-    with M members. Negative eigenvalues, which the formula allows, are set to 0.
-
-    Args:
-        scores: (n, k). bread: (k, k). first, second: (n,) member codes of each row.
-
-    Returns:
-        (k, k) covariance, and whether an eigenvalue was set to 0.
-    """
-    n_members = int(max(first.max(), second.max())) + 1
-    by_member = np.zeros((n_members, scores.shape[1]))
-    np.add.at(by_member, first, scores)
-    np.add.at(by_member, second, scores)
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    dyad = np.unique(low * n_members + high, return_inverse=True)[1]
-    by_dyad = np.zeros((int(dyad.max()) + 1, scores.shape[1]))
-    np.add.at(by_dyad, dyad, scores)
-    meat = by_member.T @ by_member - by_dyad.T @ by_dyad
-    active = len(np.unique(np.r_[first, second]))
-    covariance = bread @ meat @ bread * (active / (active - 1))
-    covariance = (covariance + covariance.T) / 2
-    values, vectors = np.linalg.eigh(covariance)
-    # rounding alone can put an eigenvalue of 0 below it
-    mended = bool(values[0] < -1e-12 * abs(values[-1]))
-    return (vectors * np.maximum(values, 0.0)) @ vectors.T, mended

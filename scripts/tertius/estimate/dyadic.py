@@ -15,7 +15,6 @@ from tertius.arrays import FloatArray, IntArray
 from tertius.estimate.binary import BinaryFit, binary_regression, multinomial_regression
 from tertius.estimate.choice_core import (
     conditional_logit,
-    dyadic_covariance,
     informative_strata,
     rare_event_logit,
 )
@@ -24,6 +23,7 @@ from tertius.estimate.design import Design
 from tertius.estimate.result import Diagnostic, Estimate, Fit, assemble_estimate
 from tertius.estimate.sample import Sample, cluster_sums, cut_sample
 from tertius.estimate.two_way import independent_columns
+from tertius.inference.dyadic import dyadic_covariance
 
 DYADIC = "robust to dependence between dyads that share a member, factor M/(M - 1)"
 MENDED = "the dyadic covariance had a negative eigenvalue, set to 0"
@@ -92,9 +92,11 @@ def _assemble(
     tables: dict[str, pl.DataFrame] | None = None,
 ) -> Estimate:
     warnings: list[str] = []
+    notes = dict(diagnostics or {})
     if covariance is None:
-        covariance, mended = dyadic_covariance(scores, bread, rows.first, rows.second)
-        warnings += [MENDED] if mended else []
+        found = dyadic_covariance(scores @ bread, rows.first, rows.second)
+        covariance, warnings = found.covariance, [MENDED] if found.repaired else []
+        notes["dyadic"] = Diagnostic(found.sentence)
     labels = rows.labels if terms is None else terms
     lost = tuple(j for j, label in enumerate(design.labels) if label not in rows.labels)
     return assemble_estimate(
@@ -112,7 +114,7 @@ def _assemble(
             covariance=covariance,
             se_convention=words,
             warnings=tuple(warnings),
-            diagnostics=diagnostics or {},
+            diagnostics=notes,
             tables=tables or {},
         ),
     )
