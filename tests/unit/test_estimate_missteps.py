@@ -24,10 +24,10 @@ from tertius.estimate import (
 from tertius.estimate.missteps import (
     DESIGN_RULES,
     RESULT_RULES,
-    SPEC_RULES,
     inspect_design,
     inspect_spec,
 )
+from tertius.estimate.missteps_spec import SPEC_RULES
 from tertius.model_spec import ModelSpec, resolve_spec
 from tertius.problems import InputError
 

@@ -203,23 +203,13 @@ def make_equations(
     y, x = moved[:, :, 0], moved[:, :, 1:]
     z = _stack(z_moved, grid.y.shape)
     if system:
-        level = _level_columns(grid, blocks, collapse)
-        usable = grid.usable
-        z_level = [np.where(usable, column, 0.0) for column in level]
-        raw = [np.where(usable, grid.x[:, :, j], 0.0) for j in own]
-        zeros = [np.zeros(grid.y.shape)] * len(lagged)
-        ones = usable.astype(np.float64)
-        none = np.zeros((*grid.y.shape, len(level) + 1))
-        z = np.concatenate([z, none], axis=2)
-        below = _stack([*zeros, *raw, *z_level, ones], grid.y.shape)
-        z = np.concatenate([z, below], axis=1)
+        own_levels = [np.where(grid.usable, grid.x[:, :, j], 0.0) for j in own]
+        level = [
+            np.where(grid.usable, column, 0.0) for column in _level_columns(grid, blocks, collapse)
+        ]
+        y, x, z = _below(grid, (y, x, z), len(lagged), own_levels, level)
         groups += ["level"] * len(level) + ["exogenous"]
-        x_level = np.where(usable[:, :, None], grid.x, 0.0)
-        x = np.concatenate([x, np.zeros((*grid.y.shape, 1))], axis=2)
-        x_level = np.concatenate([x_level, ones[:, :, None]], axis=2)
-        x = np.concatenate([x, x_level], axis=1)
-        y = np.concatenate([y, np.where(usable, grid.y, 0.0)], axis=1)
-        used = np.concatenate([used, usable], axis=1)
+        used = np.concatenate([used, grid.usable], axis=1)
     alive = (z != 0).any(axis=(0, 1))
     z = z[:, :, alive]
     step, step_used = transform(both, grid.usable, "difference")
@@ -234,6 +224,27 @@ def make_equations(
         difference_x=step[:, :, 1:],
         difference_used=step_used,
     )
+
+
+def _below(
+    grid: Grid,
+    top: tuple[FloatArray, FloatArray, FloatArray],
+    n_lagged: int,
+    own: list[FloatArray],
+    level: list[FloatArray],
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Outcome, regressors and instruments with the level equation and its constant below."""
+    y, x, z = top
+    shape = grid.y.shape
+    ones = grid.usable.astype(np.float64)
+    z = np.concatenate([z, np.zeros((*shape, len(level) + 1))], axis=2)
+    zeros = [np.zeros(shape)] * n_lagged
+    z = np.concatenate([z, _stack([*zeros, *own, *level, ones], shape)], axis=1)
+    x_level = np.where(grid.usable[:, :, None], grid.x, 0.0)
+    x_level = np.concatenate([x_level, ones[:, :, None]], axis=2)
+    x = np.concatenate([np.concatenate([x, np.zeros((*shape, 1))], axis=2), x_level], axis=1)
+    y = np.concatenate([y, np.where(grid.usable, grid.y, 0.0)], axis=1)
+    return y, x, z
 
 
 def _stack(columns: Sequence[FloatArray], shape: tuple[int, ...]) -> FloatArray:

@@ -337,21 +337,22 @@ def _tests(
         p_value=test.p_value,
         df=test.dof,
     )
+    return found | _hansen_words(columns, fit, notes), notes
+
+
+def _hansen_words(columns: IvColumns, fit: KClassFit, notes: list[str]) -> dict[str, Diagnostic]:
+    """Hansen's J in words; `notes` gains a line where it cannot be computed."""
     two_stage = fit if fit.kappa == 1.0 else fit_k_class(columns.data)
     try:
         j = hansen_j(columns.data, two_stage.residuals)
     except NotEstimable as error:
         notes.append(f"Hansen's J is not computed: {error.reason}")
-        return found, notes
+        return {}
     if j is None:
         text = "just identified: the exclusion of the instruments cannot be tested"
-        found["hansen_j"] = Diagnostic(text)
-    else:
-        text = f"Hansen's J of the over-identifying restrictions: p = {j.p_value:.4f}"
-        found["hansen_j"] = Diagnostic(
-            text, statistic=j.statistic, p_value=j.p_value, df=float(j.dof)
-        )
-    return found, notes
+        return {"hansen_j": Diagnostic(text)}
+    text = f"Hansen's J of the over-identifying restrictions: p = {j.p_value:.4f}"
+    return {"hansen_j": Diagnostic(text, None, j.statistic, j.p_value, float(j.dof))}
 
 
 def _conditional_notes(columns: IvColumns, factor: Factor) -> list[str]:
