@@ -231,7 +231,7 @@ def groups(gap: float, *, count: bool = False) -> Draw:
         fit = estimate({"x": x, "y": y}, firm, year, "fe_poisson" if count else "fe_ols", ["x"])
         flags = {f"{i:05d}": i < 30 for i in range(120)}
         seed = int(rng.integers(1 << 31))
-        found = group_difference_test(fit, "x", flags, draws=199, seed=seed)
+        found = group_difference_test(fit, "x", flags, draws=99, seed=seed)
         return {
             "permutation": Outcome(p=found.permutation.p_two_sided),
             "interacted": scalar(found.interacted),
@@ -327,7 +327,7 @@ CASES = (
         "product",
         product(0.15),
         (Coverage("product", 0.15), Rate("straight", 0.05, 0.08), Size("same_within")),
-        note="the clustered Wald test of four restrictions on bins rejects a straight line a little "
+        note="the clustered Wald test of four restrictions on bins rejects a straight line a bit "
         "too often at 200 firms; it is a check that stands beside the product, never a verdict",
     ),
     Case("product_count", product_of_counts, (Coverage("product", 0.15),)),
