@@ -92,12 +92,12 @@ def pooled(estimator: str) -> Draw:
 
 
 def presample(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    """x reacts to the last count; the firm level is seen in sixty earlier years.
+    """x reacts to the last count; the firm level is seen in two hundred earlier years.
 
     The mean x of a firm rises with its level, so that the slope on the logarithm of the pre-sample
     mean is not 1 and is estimated.
     """
-    n_years, burn = 6, 60
+    n_years, burn = 6, 200
     level = 0.7 * rng.normal(size=FIRMS)
     x, counts, before = np.zeros(FIRMS), np.zeros(FIRMS), np.zeros(FIRMS)
     kept: dict[str, list[np.ndarray]] = {"x": [], "null": [], "y": []}
@@ -227,7 +227,7 @@ CASES = (
         "presample_poisson",
         presample,
         (Coverage("x", EFFECT), Size("null"), Bias("x", EFFECT, allowed=0.01)),
-        note="x and null react to past counts; 60 pre-sample years",
+        note="x and null react to past counts; 200 pre-sample years",
     ),
     Case(
         "fe_poisson_feedback",
