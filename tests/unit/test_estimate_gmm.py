@@ -167,3 +167,14 @@ def test_exactly_identified_model_has_no_hansen_j() -> None:
     estimate = fit(simulate(10), {"outcome_lags": [2, 2], "predetermined_lags": [1, 1]})
     assert estimate.diagnostics["hansen_j"].statistic is None
     assert "no over-identifying" in estimate.diagnostics["hansen_j"].text
+
+
+def test_too_large_a_set_of_instruments_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = simulate(11, n_firms=60)
+    whole = fit(data).tables["instrument_count"]
+    assert whole["moments"].unique(maintain_order=True).to_list() == ["collapsed", "by year"]
+    monkeypatch.setattr("tertius.estimate.gmm.LARGEST_CELLS", 60 * 8 * 40)
+    cut = fit(data).tables["instrument_count"]
+    assert cut.row(-1, named=True)["moments"] == "by year, left out: too large"
+    assert cut.row(-1, named=True)["estimate"] is None
+    assert cut[:-1].equals(whole.filter(pl.col("moments") == "collapsed"))

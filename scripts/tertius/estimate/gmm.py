@@ -35,6 +35,8 @@ from tertius.estimate.two_way import independent_columns, lay_out_effects
 
 MIN_YEARS = 5
 ALL_LAGS = 10**6
+LARGEST_CELLS = 10**8
+"""Instruments of a sensitivity row hold no more numbers than this (0.8 GB)."""
 CONVENTION = (
     "clustered by {cluster}, no small-sample factor{correction}; t with G-1 degrees of freedom"
 )
@@ -312,13 +314,13 @@ def instrument_count_table(panel: DynamicPanel) -> pl.DataFrame:
 
     Returns:
         moments (``collapsed`` | ``by year``), last_lag (null: all), n_instruments, hansen_p, then
-        estimate and std_error of each of the first regressors: term by term in long form.
+        estimate and std_error term by term; a set of more than 10^8 numbers is left out and named.
     """
     setup = panel.setup
     first = setup.outcome_limits[0]
     cases = [(True, last) for last in (first, first + 1, first + 2, ALL_LAGS)]
     cases.append((False, setup.outcome_limits[1]))
-    rows = []
+    rows: list[dict[str, object]] = []
     for collapse, last in cases:
         other = replace(
             setup,
@@ -328,6 +330,10 @@ def instrument_count_table(panel: DynamicPanel) -> pl.DataFrame:
             predetermined_limits=_up_to(setup.predetermined_limits, last - 1),
         )
         varied = replace(panel, setup=other)
+        moments = "collapsed" if collapse else "by year"
+        if instrument_cells(varied) > LARGEST_CELLS:
+            rows.append({"moments": f"{moments}, left out: too large", "last_lag": None})
+            continue
         equations = build_equations(varied)
         try:
             fit = fit_gmm(equations, setup.steps)
@@ -336,7 +342,7 @@ def instrument_count_table(panel: DynamicPanel) -> pl.DataFrame:
         hansen = hansen_test(equations, fit)
         rows += [
             {
-                "moments": "collapsed" if collapse else "by year",
+                "moments": moments,
                 "last_lag": None if last == ALL_LAGS else last,
                 "n_instruments": fit.n_instruments,
                 "hansen_p": None if hansen is None else hansen.p_value,
@@ -356,6 +362,20 @@ def instrument_count_table(panel: DynamicPanel) -> pl.DataFrame:
         "std_error": pl.Float64,
     }
     return pl.DataFrame(rows, schema=schema)
+
+
+def instrument_cells(panel: DynamicPanel) -> int:
+    """Upper bound of the numbers that the instruments of a panel hold at once."""
+    setup, (firms, years) = panel.setup, panel.grid.y.shape
+    limits = {
+        "outcome": setup.outcome_limits,
+        "endogenous": setup.endogenous_limits,
+        "predetermined": setup.predetermined_limits,
+    }
+    wanted = ["outcome", *(role for role in panel.roles if role in ("endogenous", "predetermined"))]
+    lags = sum(min(last, years) - first + 2 for first, last in (limits[role] for role in wanted))
+    columns = lags * (1 if setup.collapse else years) + panel.grid.x.shape[2] + 1
+    return int(firms * years * (2 if setup.system else 1) * columns)
 
 
 def _up_to(limits: tuple[int, int], last: int) -> tuple[int, int]:
