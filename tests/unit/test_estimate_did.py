@@ -169,6 +169,25 @@ def test_randomisation_p_of_a_tiny_assignment_is_exact() -> None:
     assert p == pytest.approx(0.25, abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "estimator"), [("y", "did"), ("y", "sun_abraham"), ("c", "did_poisson")]
+)
+def test_firms_that_enter_under_the_policy_leave(outcome: str, estimator: str) -> None:
+    """Their first year is no start: numbers are those of a panel without them."""
+    whole = world(3)
+    starts = whole.filter(pl.col("policy") == 1).group_by("org_id").agg(start=pl.col("year").min())
+    some = starts.sort("org_id")["org_id"][:20]
+    late = whole.join(starts, on="org_id", how="left").filter(
+        ~(pl.col("org_id").is_in(some.implode()) & (pl.col("year") <= pl.col("start")))
+    )
+    spec = resolve_spec("m", model(outcome, estimator))
+    entered = estimate_model(late.drop("start"), spec)
+    without = estimate_model(whole.filter(~pl.col("org_id").is_in(some.implode())), spec)
+    assert entered.n_obs == without.n_obs
+    assert entered.coefficients == pytest.approx(without.coefficients, abs=1e-12)
+    assert sum(entered.dropped.values()) > 0
+
+
 def test_a_continuous_policy_is_refused() -> None:
     raw = model("y", "did")
     raw["options"] = {"treatment": "dose"}

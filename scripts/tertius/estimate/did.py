@@ -34,14 +34,22 @@ POWER = 0.80
 class Starts:
     """First treated year of each firm: `cohort` (G,), infinite for never; by row in `of_row` (n,).
 
-    `switched_off` counts firms whose treatment ends later; they stay treated (the effect is that of
-    having started).
+    `first` (n,) is the firm's first year in these rows: a firm that is treated from there on may
+    have entered under the policy, so that neither its start nor a base year is known. `switched_off`
+    counts firms whose treatment ends later; they stay treated (the effect is that of having
+    started).
     """
 
     cohort: FloatArray
     of_row: FloatArray
+    first: FloatArray
     year: IntArray
     switched_off: int
+
+    def without_base(self, anticipation: int) -> BoolArray:
+        """(n,) rows of firms without a year before the start and its anticipation."""
+        rows: BoolArray = self.of_row <= self.first + anticipation
+        return rows
 
 
 def treatment_starts(design: Design) -> Starts:
@@ -61,8 +69,16 @@ def treatment_starts(design: Design) -> Starts:
     np.minimum.at(cohort, design.firm[d == 1], year[d == 1].astype(np.float64))
     if not np.isfinite(cohort).any():
         raise NotEstimable("no_treated", name, f"{name} is never 1 in these rows")
+    first = np.full(firms, np.inf)
+    np.minimum.at(first, design.firm, year.astype(np.float64))
     later = (d == 0) & (year > cohort[design.firm])
-    return Starts(cohort, cohort[design.firm], year, len(np.unique(design.firm[later])))
+    return Starts(
+        cohort,
+        cohort[design.firm],
+        first[design.firm],
+        year,
+        len(np.unique(design.firm[later])),
+    )
 
 
 def staggered_panel(design: Design, starts: Starts, rows: BoolArray) -> StaggeredPanel:
@@ -93,7 +109,7 @@ def fit_did(design: Design) -> Estimate:
     option = design.spec.option
     anticipation = int(option("anticipation"))
     starts = treatment_starts(design)
-    early = starts.of_row <= starts.year.min() + anticipation
+    early = starts.without_base(anticipation)
     sample = cut_sample(design, [("firms treated before their first base year dropped", ~early)])
     panel = staggered_panel(design, starts, sample.rows)
     settings: dict[str, int | str] = {
@@ -138,7 +154,7 @@ def fit_sun_abraham(design: Design) -> Estimate:
         NotEstimable: as `fit_did`.
     """
     starts = treatment_starts(design)
-    early = starts.of_row <= starts.year.min()
+    early = starts.without_base(0)
     sample = cut_sample(design, [("firms treated from their first year dropped", ~early)])
     panel = staggered_panel(design, starts, sample.rows)
     study = sun_abraham(panel)

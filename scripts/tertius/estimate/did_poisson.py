@@ -104,7 +104,7 @@ def _rows(design: Design) -> tuple[Sample, FloatArray, IntArray, bool]:
         raise NotEstimable("effects", design.spec.name, "the estimator needs org_id and year")
     starts = treatment_starts(design)
     ahead = int(design.spec.option("anticipation"))
-    early = starts.of_row <= starts.year.min() + ahead
+    early = starts.without_base(ahead)
     seen = np.unique(design.firm[~early])
     all_treated = bool(np.isfinite(starts.cohort[seen]).all()) if len(seen) else True
     last = float(starts.cohort[seen].max()) - ahead if len(seen) and all_treated else np.inf

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -41,12 +43,20 @@ def binary_treatment(design: Design) -> FloatArray:
     return d
 
 
-def _covariates(design: Design) -> FloatArray:
+def _overlap(design: Design, d: FloatArray) -> tuple[Sample, BoolArray]:
+    """Rows of years that have treated and untreated rows; in the others nobody is comparable."""
+    total = np.bincount(design.year)
+    treated = np.bincount(design.year, weights=d)
+    keep: BoolArray = ((treated > 0) & (treated < total))[design.year]
+    return cut_sample(design, [("years with treated and untreated rows", keep)]), keep
+
+
+def _covariates(design: Design, rows: BoolArray) -> FloatArray:
     """Regressors, and year dummies with year effects, that vary and are not collinear."""
-    x = design.x
+    x = design.x[rows]
     if "year" in design.spec.effects:
-        years = design.year[:, None] == np.arange(1, int(design.year.max()) + 1)
-        x = np.hstack([x, years.astype(np.float64)])
+        years = np.unique(design.year[rows])[1:]
+        x = np.hstack([x, (design.year[rows][:, None] == years).astype(np.float64)])
     kept, _ = independent_columns(x - x.mean(axis=0), x)
     if not len(kept):
         raise NotEstimable("collinear", "x", "no covariate varies")
@@ -62,22 +72,23 @@ def fit_matching(design: Design) -> Estimate:
     Raises:
         NotEstimable: no 0/1 treatment, no overlap.
     """
-    d, sample = binary_treatment(design), cut_sample(design, [])
-    x = _covariates(design)
+    treatment = binary_treatment(design)
+    sample, rows = _overlap(design, treatment)
+    d, y, x = treatment[rows], design.y[rows], _covariates(design, rows)
     logit = binary_regression(np.column_stack([np.ones(len(d)), x]), d)
     score = np.log(logit.fitted / (1 - logit.fitted))
     width = design.spec.option("caliper")
     exact = design.categories.get("exact")
     found = matched_effect(
-        design.y,
+        y,
         d,
         score,
         neighbours=int(design.spec.option("neighbours")),
         caliper=None if width is None else float(width) * float(score.std(ddof=1)),
-        block=None if exact is None else exact[0],
+        block=None if exact is None else exact[0][rows],
     )
     weight = np.where(found.matched, 1.0, found.times_used)
-    psi = _weighted_influence(design.y, d, weight)
+    psi = _weighted_influence(y, d, weight)
     error = float(np.sqrt(found.variance))
     diagnostics = {
         "abadie_imbens": Diagnostic(f"Abadie-Imbens standard error of att: {error:.4g}", error)
@@ -100,10 +111,11 @@ def fit_entropy_balance(design: Design) -> Estimate:
     Raises:
         NotEstimable: no 0/1 treatment, means out of reach.
     """
-    d, sample = binary_treatment(design), cut_sample(design, [])
-    x = _covariates(design)
+    treatment = binary_treatment(design)
+    sample, rows = _overlap(design, treatment)
+    d, x = treatment[rows], _covariates(design, rows)
     weight = entropy_weights(x, d)
-    effect, psi = balanced_effect(design.y, d, x, weight)
+    effect, psi = balanced_effect(design.y[rows], d, x, weight)
     size = 1 / float((weight**2).sum())
     text = f"effective number of untreated rows after weighting: {size:.1f}"
     diagnostics = {"effective_controls": Diagnostic(text, size)}
@@ -122,7 +134,7 @@ def _assemble(
     words: str,
     dropped: dict[str, int],
 ) -> Estimate:
-    table, worst = balance_table(design, d, weight)
+    table, worst = balance_table(sample.x, design.labels, d, weight)
     text = f"largest standardised difference after balancing: {worst:.3f}"
     diagnostics["balance"] = Diagnostic(text, worst)
     warnings = [f"{count} {cause}" for cause, count in dropped.items() if count]
@@ -149,14 +161,20 @@ def _assemble(
     )
 
 
-def balance_table(design: Design, d: FloatArray, weight: FloatArray) -> tuple[pl.DataFrame, float]:
-    """Standardised differences and variance ratios by column, and the largest difference after."""
-    moving: BoolArray = np.ptp(design.x, axis=0) > 0
-    place: IntArray = np.flatnonzero(moving)
-    made = balance_of(design.x[:, place], d, weight)
+def balance_table(
+    x: FloatArray, labels: Sequence[str], d: FloatArray, weight: FloatArray
+) -> tuple[pl.DataFrame, float]:
+    """Standardised differences and variance ratios by column, and the largest difference after.
+
+    Args:
+        x: (n, k) with their labels; columns that do not vary are left out. d, weight: as in
+            `balance_of`.
+    """
+    place: IntArray = np.flatnonzero(np.ptp(x, axis=0) > 0)
+    made = balance_of(x[:, place], d, weight)
     table = pl.DataFrame(
         {
-            "term": [design.labels[j] for j in place],
+            "term": [labels[j] for j in place],
             "difference_before": made.difference_before,
             "difference_after": made.difference_after,
             "variance_ratio_before": made.ratio_before,
@@ -240,7 +258,7 @@ def fit_dose_response(design: Design) -> Estimate:
     dose = design.extra["dose"].x[:, 0]
     if len(np.unique(dose)) < 10:
         raise NotEstimable("not_continuous", name, f"{name} has fewer than ten values")
-    x, curve = _covariates(design), balanced_response
+    x, curve = _covariates(design, np.ones(len(dose), dtype=bool)), balanced_response
     if design.spec.option("method") == "hirano_imbens":
         x, curve = np.column_stack([np.ones(len(dose)), x]), dose_response
     shares = np.arange(0.1, 0.91, 0.1)
