@@ -35,9 +35,9 @@ class Starts:
     """First treated year of each firm: `cohort` (G,), infinite for never; by row in `of_row` (n,).
 
     `first` (n,) is the firm's first year in these rows: a firm that is treated from there on may
-    have entered under the policy, so that neither its start nor a base year is known. `switched_off`
-    counts firms whose treatment ends later; they stay treated (the effect is that of having
-    started).
+    have entered under the policy, so that neither its start nor a base year is known.
+    `switched_off` counts firms whose treatment ends later; they stay treated (the effect is that of
+    having started).
     """
 
     cohort: FloatArray
