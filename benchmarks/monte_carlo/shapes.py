@@ -241,10 +241,16 @@ def groups(gap: float, *, count: bool = False) -> Draw:
 
 
 def comparisons(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    """Standardised effects are the same though units differ by ten; stages do not differ."""
+    """Effects per sample standard deviation are the same though units differ; so are stages.
+
+    The scale counts as known: the null is on the scale of the sample at hand.
+    """
     columns = normal(rng, "a", "b")
     columns["b"] = 10 * columns["b"]
-    fit = world(columns, 0.5 * columns["a"] + 0.05 * columns["b"], rng, "a b")
+    firm, _ = codes(FIRMS, YEARS)
+    within = {n: v - np.bincount(firm, v)[firm] / YEARS for n, v in columns.items()}
+    index = sum(0.5 * v / within[n].std(ddof=1) for n, v in columns.items())
+    fit = world(columns, np.asarray(index), rng, "a b")
     stage = rng.integers(0, 4, FIRMS * YEARS)
     flags = {f"late{j}": (stage == j).astype(float) for j in (1, 2, 3)}
     stages = world(flags, np.zeros(FIRMS * YEARS), rng, "late1 late2 late3")
