@@ -12,7 +12,7 @@ DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: run setup slurm test bench dry-run dag networks panel report clean lock demo-data format picture help
+.PHONY: run setup slurm test bench monte-carlo estimators dry-run dag networks panel report clean lock demo-data format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
 	@PYTHONPATH=scripts $(BIN)/python -m tertius.unchanged $(DATA)/.last_run.json $(ASKED) || $(RUN)
@@ -37,6 +37,14 @@ bench: setup          ## time the kernels against other packages; writes docs/be
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/networks.py
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/ties.py
 	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/identity.py
+	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/estimators.py
+	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/inference.py
+
+monte-carlo: setup    ## check the estimators on planted worlds; writes docs/monte_carlo (about 30 minutes): [FAMILY=counts] [DRAWS=200]
+	$(BIN)/python -m benchmarks.monte_carlo.harness $(if $(FAMILY),--family $(FAMILY)) $(if $(DRAWS),--draws $(DRAWS))
+
+estimators: setup     ## renew the list of estimators in docs/estimators.md
+	PYTHONPATH=scripts $(BIN)/python scripts/write_estimators.py
 
 dry-run: setup        ## what would run, and why
 	$(RUN) --dry-run

@@ -103,3 +103,27 @@ def applicant_rows(
     year = (2000 + years * np.sqrt(rng.random(sizes.size))).astype(np.int32)[record]
     order = rng.permutation(total)
     return record[order], year[order], node[order]
+
+
+def firm_panel(
+    firms: int = 20_000, years: int = 15, columns: int = 10, missing: float = 0.1, seed: int = 1
+) -> tuple[Reals, Reals, Reals, Ints, Ints]:
+    """(x, y, counts, firm, year) of an unbalanced panel, rows by firm.
+
+    Regressors vary between and within firms and share a trend; y has uneven errors, and counts are
+    overdispersed Poisson. Firms without any count are left out.
+    """
+    rng = np.random.default_rng([seed, firms, years, columns])
+    firm, year = np.repeat(np.arange(firms), years), np.tile(np.arange(years), firms)
+    keep = rng.random(firm.size) >= missing
+    firm, year = firm[keep], year[keep]
+    x = rng.normal(size=(firm.size, columns)) + rng.normal(size=(firms, columns))[firm]
+    x += 0.1 * year[:, None]
+    level = rng.normal(size=firms)
+    noise = rng.normal(size=firm.size) * (1 + 0.5 * np.abs(x[:, 0]))
+    y = x @ np.linspace(0.3, -0.3, columns) + level[firm] + 0.2 * year + noise
+    index = 0.2 * x[:, 0] - 0.1 * x[:, 1] + 0.5 * level[firm] + 0.02 * year
+    counts = rng.poisson(np.exp(index) * rng.gamma(2, 0.5, firm.size)).astype(np.float64)
+    alive = np.bincount(firm, weights=counts, minlength=firms)[firm] > 0
+    firm = np.unique(firm[alive], return_inverse=True)[1].astype(np.int64)
+    return x[alive], y[alive], counts[alive], firm, year[alive].astype(np.int64)

@@ -1,6 +1,6 @@
 """Fit every model of a study; a model that the data cannot support is recorded with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import polars as pl
 import yaml
 
 from tertius import entry
+from tertius.dyad_names import FIRM_YEARS
 from tertius.estimate import EstimateFrames, NotEstimable, estimate_frames, estimate_model
 from tertius.model_spec import resolve_spec
 from tertius.provenance import write_json
@@ -23,8 +24,10 @@ def main(
     models: Mapping[str, Mapping[str, Any]],
     defaults: Mapping[str, Any],
     stand_ins: Mapping[str, Mapping[str, Any]],
+    dyads: Sequence[Path] = (),
 ) -> None:
-    rows = pl.read_parquet(panel)
+    rows = {FIRM_YEARS: pl.read_parquet(panel)}
+    rows |= {file.stem: pl.read_parquet(file) for folder in dyads for file in folder.iterdir()}
     for folder in (estimates, designs, influence):
         folder.mkdir(parents=True, exist_ok=True)
     for name, raw in sorted(models.items()):
@@ -33,7 +36,7 @@ def main(
         spec = resolve_spec(name, {**raw, "outcome": outcome}, defaults)
         notes = {"stands_in_for": raw["outcome"]} if stand_in else {}
         try:
-            frames = estimate_frames(estimate_model(rows, spec))
+            frames = estimate_frames(estimate_model(rows[spec.frame], spec))
         except NotEstimable as refusal:
             print(f"{name}: not estimable: {refusal}")
             write_refusal(estimates / name, spec.to_dict(), refusal, notes)
@@ -51,6 +54,8 @@ def write_estimate(folder: Path, frames: EstimateFrames, notes: Mapping[str, str
     frames.covariance.write_csv(folder / "covariance.csv")
     frames.sample.write_csv(folder / "sample.csv")
     write_json({**frames.fit, **notes}, folder / "fit.json")
+    for name, table in frames.tables.items():
+        table.write_csv(folder / f"{name}.csv")
     write_spec(folder, frames.spec)
 
 

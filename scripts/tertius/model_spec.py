@@ -1,26 +1,35 @@
-"""Model specifications: the term grammar, every default written out, and their checks.
-
-Grammar of a term: ``v``, ``log1p(v)``, ``asinh(v)``, a power ``v^2`` or ``log1p(v)^2``, and
-products with ``:``, for example ``log1p(deg):sh`` or ``turb:tdiv^2``. The canonical label of a
-term orders its factors by power and then by name, so that ``sh:log1p(deg)`` and ``log1p(deg):sh``
-are one term.
-"""
+"""Model specifications: every default written out, and their checks."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from tertius.catalogue import ESTIMATORS
+from tertius.catalogue.missteps import ACTIONS, MISSTEPS
+from tertius.dyad_names import FIRM_YEARS, FRAMES, KEYS, is_known
 from tertius.problems import InputError, Problem, Problems, did_you_mean
+from tertius.terms import (
+    MAX_POWER,
+    TRANSFORMS,
+    Factor,
+    Term,
+    TermError,
+    base_variables,
+    canonical_term,
+    lower_order_terms,
+    missing_lower_orders,
+    parse_term,
+)
 
-ESTIMATOR_NAMES = ("fe_poisson", "fe_ols")
-TRANSFORMS = ("identity", "log1p", "asinh")
 EFFECTS = ("org_id", "year")
+"""Default effects; others are columns of the panel, or products such as ``ind4:year``."""
+ATTRIBUTES = ("ind4", "ownership", "country", "province", "city", "region", "type")
+"""Columns of the panel that are no variables of the codebook."""
 UNDEFINED_POLICIES = ("zero_plus_dummy", "drop", "bound")
 SE_CONVENTIONS = (
     "fixest",
@@ -29,156 +38,10 @@ SE_CONVENTIONS = (
     "linearmodels",
     "statsmodels_dummies",
     "plm_sss",
-)
-MAX_POWER = 3
-
-_FACTOR = re.compile(
-    r"^(?:(?P<transform>[a-z][a-z0-9]*)\((?P<inner>[A-Za-z_]\w*)\)|(?P<bare>[A-Za-z_]\w*))"
-    r"(?:\^(?P<power>[1-9]\d*))?$"
+    "information",
 )
 
-
-class TermError(ValueError):
-    """A term that does not follow the grammar; the message says what is allowed."""
-
-
-@dataclass(frozen=True, order=True)
-class Factor:
-    """One factor of a term: a codebook variable, its transform and its power."""
-
-    variable: str
-    transform: str = "identity"
-    power: int = 1
-
-    @property
-    def base(self) -> str:
-        """Label without the power: ``deg`` or ``log1p(deg)``."""
-        if self.transform == "identity":
-            return self.variable
-        return f"{self.transform}({self.variable})"
-
-    @property
-    def label(self) -> str:
-        """Canonical label, for example ``log1p(deg)^2``."""
-        return self.base if self.power == 1 else f"{self.base}^{self.power}"
-
-
-@dataclass(frozen=True)
-class Term:
-    """A regressor: the product of its factors, in canonical order, each base at most once."""
-
-    factors: tuple[Factor, ...]
-
-    @property
-    def label(self) -> str:
-        """Canonical label; the name of the coefficient in every output."""
-        return ":".join(factor.label for factor in self.factors)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Codebook variables of the term, sorted, each once."""
-        return tuple(sorted({factor.variable for factor in self.factors}))
-
-    @property
-    def bases(self) -> tuple[str, ...]:
-        """Labels of the transformed variables of the term, in the order of its factors."""
-        return tuple(factor.base for factor in self.factors)
-
-    @property
-    def degree(self) -> int:
-        """Sum of the powers; 1 for a main effect."""
-        return sum(factor.power for factor in self.factors)
-
-
-def parse_term(text: str) -> Term:
-    """Read a term of the grammar into its canonical form.
-
-    Args:
-        text: for example ``"sh:log1p(deg)"``; blanks are ignored, ``tdiv:tdiv`` becomes ``tdiv^2``.
-
-    Raises:
-        TermError: the text does not follow the grammar, the transform is unknown, or a power is
-            above 3.
-    """
-    powers: dict[tuple[str, str], int] = {}
-    for part in re.sub(r"\s+", "", text).split(":"):
-        factor = _parse_factor(part, text)
-        key = (factor.variable, factor.transform)
-        powers[key] = powers.get(key, 0) + factor.power
-    factors = [
-        Factor(variable, transform, power) for (variable, transform), power in powers.items()
-    ]
-    if any(factor.power > MAX_POWER for factor in factors):
-        raise TermError(f"term {text!r} has a power above {MAX_POWER}")
-    return Term(tuple(sorted(factors, key=lambda f: (f.power, f.variable, f.transform))))
-
-
-def _parse_factor(part: str, text: str) -> Factor:
-    match = _FACTOR.match(part)
-    if match is None:
-        raise TermError(
-            f"cannot read {part!r} in term {text!r}; write v, log1p(v), v^2 or products with ':'"
-        )
-    transform = match["transform"] or "identity"
-    if transform not in TRANSFORMS:
-        known = [name for name in TRANSFORMS if name != "identity"]
-        raise TermError(
-            f"unknown transform {transform!r} in term {text!r}; {did_you_mean(transform, known)}"
-        )
-    return Factor(match["inner"] or match["bare"], transform, int(match["power"] or 1))
-
-
-def canonical_term(text: str) -> str:
-    """Canonical label of a term, for example ``sh:log1p(deg)`` -> ``log1p(deg):sh``.
-
-    Raises:
-        TermError: as in `parse_term`.
-    """
-    return parse_term(text).label
-
-
-def base_variables(terms: Iterable[str]) -> tuple[str, ...]:
-    """Codebook variables that a list of terms needs, sorted, each once.
-
-    Raises:
-        TermError: as in `parse_term`.
-    """
-    return tuple(sorted({v for text in terms for v in parse_term(text).variables}))
-
-
-def lower_order_terms(term: Term) -> tuple[Term, ...]:
-    """All terms that the principle of marginality asks for beside a product or a power.
-
-    For ``z:x^2`` these are x, x^2, z and x:z (Nelder 1977): the full moderated quadratic.
-    """
-    choices = [range(factor.power + 1) for factor in term.factors]
-    found = []
-    for powers in itertools.product(*choices):
-        kept = [
-            Factor(factor.variable, factor.transform, power)
-            for factor, power in zip(term.factors, powers, strict=True)
-            if power > 0
-        ]
-        if kept and tuple(powers) != tuple(factor.power for factor in term.factors):
-            ordered = tuple(sorted(kept, key=lambda f: (f.power, f.variable, f.transform)))
-            found.append(Term(ordered))
-    return tuple(sorted(found, key=lambda t: (t.degree, t.label)))
-
-
-def missing_lower_orders(terms: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Which lower-order terms are absent, by the term that needs them; empty when complete.
-
-    Raises:
-        TermError: as in `parse_term`.
-    """
-    present = {canonical_term(text) for text in terms}
-    gaps: dict[str, tuple[str, ...]] = {}
-    for label in sorted(present):
-        needed = [term.label for term in lower_order_terms(parse_term(label))]
-        absent = tuple(name for name in needed if name not in present)
-        if absent:
-            gaps[label] = absent
-    return gaps
+_EFFECT = re.compile(r"^[A-Za-z_]\w*(:[A-Za-z_]\w*)*$")
 
 
 @dataclass(frozen=True)
@@ -188,7 +51,11 @@ class ModelSpec:
     `controls_source` says whether the controls are the study's default list (then a control that
     the study cannot build is dropped and listed) or were written for this model (then it is not).
     `winsor` holds the two tail quantiles in (0, 1), or None; the outcome is never winsorised.
-    `bounds` gives, by variable, the value of undefined rows under the policy ``bound``.
+    `bounds` gives, by variable, the value of undefined rows under the policy ``bound``. `options`
+    are the settings that the estimator declares in the catalogue. `missteps` says by id what
+    happens on each (``stop``, ``warn``, ``off``) where it differs from the catalogue's default.
+    `frame` is the panel of firms and years or a frame of dyads, which knows no default controls and
+    no leads.
     """
 
     name: str
@@ -206,6 +73,9 @@ class ModelSpec:
     winsor: tuple[float, float] | None = (0.01, 0.99)
     se_convention: str = "fixest"
     confidence: float = 0.95
+    options: Mapping[str, Any] = field(default_factory=dict)
+    missteps: Mapping[str, str] = field(default_factory=dict)
+    frame: str = FIRM_YEARS
 
     @property
     def outcome_column(self) -> str:
@@ -219,8 +89,39 @@ class ModelSpec:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """Codebook variables of the right-hand side, sorted."""
-        return base_variables(self.regressors)
+        """Codebook variables of the regressors and of the terms among the options, sorted."""
+        extra = [term for key in self._keys("terms") for term in self.option(key)]
+        return base_variables([*self.regressors, *extra])
+
+    @property
+    def option_variables(self) -> tuple[str, ...]:
+        """Codebook variables that options name one by one, sorted."""
+        named = {self.option(key) for key in self._keys("variable")}
+        return tuple(sorted(name for name in named if name is not None))
+
+    @property
+    def option_columns(self) -> tuple[str, ...]:
+        """Other columns of the panel that options name, sorted."""
+        named = {self.option(key) for key in self._keys("column")}
+        return tuple(sorted(name for name in named if name is not None))
+
+    @property
+    def effect_columns(self) -> tuple[str, ...]:
+        """Columns of the panel that the effects are made of, sorted."""
+        return tuple(sorted({name for effect in self.effects for name in effect.split(":")}))
+
+    def option(self, key: str) -> Any:
+        """Value of an option of the estimator, by default the catalogue's.
+
+        Raises:
+            KeyError: the estimator has no such option.
+        """
+        if key in self.options:
+            return self.options[key]
+        return {o.key: o.unset for o in ESTIMATORS[self.estimator].options}[key]
+
+    def _keys(self, kind: str) -> tuple[str, ...]:
+        return ESTIMATORS[self.estimator].keys_of(kind)
 
     def to_dict(self) -> dict[str, Any]:
         """The whole specification as plain lists, numbers and strings, keys in field order."""
@@ -229,6 +130,11 @@ class ModelSpec:
             plain[key] = list(plain[key])
         plain["bounds"] = dict(sorted(self.bounds.items()))
         plain["winsor"] = None if self.winsor is None else list(self.winsor)
+        plain["missteps"] = dict(sorted(self.missteps.items()))
+        plain["options"] = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in self.options.items()
+        }
         return plain
 
     @classmethod
@@ -243,12 +149,17 @@ class ModelSpec:
             values[key] = tuple(values[key])
         if values.get("winsor") is not None:
             values["winsor"] = (float(values["winsor"][0]), float(values["winsor"][1]))
+        values["options"] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in values.get("options", {}).items()
+        }
         return cls(**values)
 
     def content_hash(self) -> str:
-        """SHA-256 of the specification without its name: equal hashes are equal models."""
+        """SHA-256 of what the numbers depend on: equal hashes are equal models."""
         plain = self.to_dict()
-        plain.pop("name")
+        for key in ("name", "missteps"):
+            plain.pop(key)
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -278,14 +189,24 @@ def resolve_spec(
             problems.add(f"{source}.{key}", "unknown key", did_you_mean(key, known))
     problems.raise_if_any()
     merged: dict[str, Any] = {"lead": 1, "estimator": "fe_poisson", **(defaults or {}), **raw}
+    chosen_missteps = {**((defaults or {}).get("missteps") or {}), **(raw.get("missteps") or {})}
+    # YAML reads a bare off as false
+    merged["missteps"] = {k: "off" if v is False else v for k, v in chosen_missteps.items()}
+    entry = ESTIMATORS.get(merged["estimator"])
+    merged.setdefault("terms", ())
     for key in ("outcome", "terms"):
-        if not merged.get(key):
+        if not merged.get(key) and (key == "outcome" or entry is None or entry.needs_terms):
             problems.add(f"{place}.{key}", "is missing", f"give the {key} of the model")
     problems.raise_if_any()
     listed = raw.get("controls", "default")
     default_list = listed == "default"
+    if merged.get("frame", FIRM_YEARS) != FIRM_YEARS:
+        merged["lead"] = raw.get("lead", 0)
+        listed, default_list = ("none" if default_list else listed), False
     chosen = (defaults or {}).get("controls", ()) if default_list else listed
     merged["controls"] = tuple(() if chosen in (None, "default", "none") else chosen)
+    if entry and entry.firm_effects == "refused" and "effects" not in raw:
+        merged["effects"] = [e for e in merged.get("effects", EFFECTS) or () if e != "org_id"]
     merged["controls_source"] = "default" if default_list else "explicit"
     return _typed_spec(name, merged, place)
 
@@ -305,23 +226,52 @@ def _typed_spec(name: str, merged: dict[str, Any], place: str) -> ModelSpec:
     merged["bounds"] = {k: float(v) for k, v in sorted((merged.get("bounds") or {}).items())}
     winsor = merged.get("winsor", (0.01, 0.99))
     merged["winsor"] = None if not winsor else tuple(float(q) for q in winsor)
+    merged["options"] = _options(merged, place, problems)
     spec = ModelSpec(name=name, **merged)
     problems.extend(_value_problems(spec, place))
     problems.raise_if_any()
     return spec
 
 
+def _options(merged: Mapping[str, Any], place: str, problems: Problems) -> dict[str, Any]:
+    """Options of the estimator with defaults; none where the estimator is unknown."""
+    written = merged.get("options") or {}
+    if not isinstance(written, Mapping):
+        problems.add(f"{place}.options", "is not a mapping", "write key: value")
+        return {}
+    entry = ESTIMATORS.get(merged["estimator"])
+    return entry.resolve_options(written, f"{place}.options", problems) if entry else {}
+
+
 def _value_problems(spec: ModelSpec, place: str) -> list[Problem]:
     """Settings with a closed list of values, and numbers in range."""
     problems = Problems()
     for key, value, allowed in (
-        ("estimator", spec.estimator, ESTIMATOR_NAMES),
+        ("estimator", spec.estimator, tuple(ESTIMATORS)),
+        ("frame", spec.frame, (FIRM_YEARS, *FRAMES)),
         ("undefined", spec.undefined, UNDEFINED_POLICIES),
         ("se_convention", spec.se_convention, SE_CONVENTIONS),
-        *(("effects", effect, EFFECTS) for effect in spec.effects),
     ):
         if value not in allowed:
             problems.add(f"{place}.{key}", f"unknown value {value!r}", did_you_mean(value, allowed))
+    for key, action in spec.missteps.items():
+        where = f"{place}.missteps.{key}"
+        if key not in MISSTEPS:
+            problems.add(where, "unknown misstep", did_you_mean(key, MISSTEPS))
+        elif action not in ACTIONS:
+            problems.add(where, f"unknown value {action!r}", did_you_mean(str(action), ACTIONS))
+    firm_effects = ESTIMATORS[spec.estimator].firm_effects if spec.estimator in ESTIMATORS else ""
+    has_firm = "org_id" in spec.effects
+    if (firm_effects, has_firm) in (("required", False), ("refused", True)):
+        fix = "add org_id" if firm_effects == "required" else "leave org_id out"
+        problems.add(
+            f"{place}.effects", f"firm effects are {firm_effects} by {spec.estimator}", fix
+        )
+    for effect in spec.effects:
+        if not _EFFECT.match(effect):
+            problems.add(
+                f"{place}.effects", f"cannot read {effect!r}", "write a column, or ind4:year"
+            )
     if isinstance(spec.lead, bool) or not isinstance(spec.lead, int) or spec.lead < 0:
         problems.add(
             f"{place}.lead", f"is {spec.lead!r}", "give a whole number of years, 0 or more"
@@ -350,13 +300,22 @@ def check_spec(
         ("outcome", (spec.outcome,)),
         ("terms", base_variables(spec.terms)),
         ("controls", base_variables(spec.controls)),
+        ("options", _option_names(spec)),
     ):
         for variable in names:
-            if variable not in known:
+            if not _knows(spec, variable, known):
                 problems.add(
                     f"{place}.{key}",
                     f"variable {variable!r} is not in the codebook",
                     did_you_mean(variable, known),
+                )
+    pairs = () if spec.frame == FIRM_YEARS else KEYS
+    columns = sorted({*known, *ATTRIBUTES, *pairs, "org_id", "year"})
+    for key, names in (("effects", spec.effect_columns), ("options", spec.option_columns)):
+        for column in names:
+            if column not in columns:
+                problems.add(
+                    f"{place}.{key}", f"no column {column!r}", did_you_mean(column, columns)
                 )
     for label, absent in missing_lower_orders(spec.regressors).items():
         problems.add(
@@ -365,6 +324,21 @@ def check_spec(
     if spec.lead == 0 and spec.outcome in spec.variables:
         problems.add(f"{place}.terms", f"outcome {spec.outcome!r} explains itself", "set a lead")
     return problems.found
+
+
+def _knows(spec: ModelSpec, variable: str, codebook: Collection[str]) -> bool:
+    """Whether the frame of the model has a variable."""
+    if spec.frame == FIRM_YEARS:
+        return variable in codebook
+    return is_known(variable, spec.frame, codebook, ATTRIBUTES)
+
+
+def _option_names(spec: ModelSpec) -> tuple[str, ...]:
+    """Variables that only the options need."""
+    regressors = base_variables(spec.regressors)
+    return tuple(
+        sorted({*spec.option_variables, *(v for v in spec.variables if v not in regressors)})
+    )
 
 
 def check_model(
@@ -380,3 +354,25 @@ def check_model(
     except InputError as error:
         return list(error.problems)
     return check_spec(spec, known_variables, where)
+
+
+__all__ = [
+    "ATTRIBUTES",
+    "EFFECTS",
+    "MAX_POWER",
+    "SE_CONVENTIONS",
+    "TRANSFORMS",
+    "UNDEFINED_POLICIES",
+    "Factor",
+    "ModelSpec",
+    "Term",
+    "TermError",
+    "base_variables",
+    "canonical_term",
+    "check_model",
+    "check_spec",
+    "lower_order_terms",
+    "missing_lower_orders",
+    "parse_term",
+    "resolve_spec",
+]

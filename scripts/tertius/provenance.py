@@ -15,6 +15,7 @@ from typing import Any
 
 PACKAGE = "tertius"
 IMPORT = re.compile(rf"(?m)^[ \t]*import[ \t]+({PACKAGE}[\w.]*)")
+DYNAMIC_IMPORT = re.compile(rf"import_module\(f\"({PACKAGE}[\w.]*)\.\{{")
 FROM_IMPORT = re.compile(
     rf"(?m)^[ \t]*from[ \t]+({PACKAGE}[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)"
 )
@@ -92,7 +93,8 @@ def imported_modules(
         known: direct imports found before, by file; filled up here.
 
     Returns:
-        Paths, sorted, without `source` itself. Packages on the way count with their `__init__`.
+        Paths, sorted, without `source` itself. Packages on the way count with their `__init__`, and
+        where a module is imported by a computed name, all modules of its package count.
     """
     direct = {} if known is None else known
     found: set[Path] = set()
@@ -113,7 +115,10 @@ def _direct_imports(source: Path, library: Path) -> list[Path]:
     names = IMPORT.findall(text)
     for module, imported in FROM_IMPORT.findall(text):
         names += [module, *(f"{module}.{name}" for name in NAME.findall(imported))]
-    return sorted({path for name in names for path in _files_of(name, library)})
+    found = {path for name in names for path in _files_of(name, library)}
+    for package in DYNAMIC_IMPORT.findall(text):
+        found.update(library.joinpath(*package.split(".")[1:]).glob("*.py"))
+    return sorted(found)
 
 
 def _files_of(name: str, library: Path) -> list[Path]:

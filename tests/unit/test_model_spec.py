@@ -96,6 +96,9 @@ def test_defaults_are_written_out() -> None:
         "winsor": None,
         "se_convention": "fixest",
         "confidence": 0.95,
+        "options": {},
+        "missteps": {},
+        "frame": "firm_years",
     }
     assert ModelSpec.from_dict(spec.to_dict()) == spec
     assert spec.outcome_column == "pat_t1"
@@ -120,7 +123,7 @@ def test_explicit_controls_are_marked() -> None:
 def test_all_problems_of_a_raw_model_at_once() -> None:
     raw = {"outcome": "pat", "terms": ["sh^9"], "estimator": "fe_poison", "lead": -1}
     with pytest.raises(InputError) as caught:
-        resolve_spec("m", {**raw, "effects": ["firm"]})
+        resolve_spec("m", {**raw, "effects": ["firm year"]})
     told = {problem.where: problem for problem in caught.value.problems}
     assert set(told) == {
         "models.m.terms",

@@ -33,6 +33,20 @@ def test_imports_are_followed_through_modules_and_into_functions(library: Path) 
     assert names == ["__init__.py", "inner/__init__.py", "inner/deep.py", "near.py"]
 
 
+def test_all_modules_of_a_package_count_where_names_are_computed(library: Path) -> None:
+    (library / "near.py").write_text('x = importlib.import_module(f"tertius.inner.{name}")\n')
+    found = provenance.imported_modules(library.parent / "step.py", library)
+    names = [path.relative_to(library).as_posix() for path in found]
+    assert names == ["__init__.py", "inner/__init__.py", "inner/deep.py", "near.py"]
+
+
+def test_a_step_that_fits_models_depends_on_every_estimator() -> None:
+    found = provenance.imported_modules(SCRIPTS / "fit_models.py", SCRIPTS / "tertius")
+    assert {"hhg.py", "fe_ols.py", "within_kernels.py"} <= {path.name for path in found}
+    panel = provenance.imported_modules(SCRIPTS / "build_panel.py", SCRIPTS / "tertius")
+    assert "hhg.py" not in {path.name for path in panel}
+
+
 def test_code_hash_changes_only_with_files_in_use(library: Path) -> None:
     step = library.parent / "step.py"
     first = provenance.hash_code([step], library)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tertius.estimate import Estimate, NotEstimable, estimate_model
-from tertius.estimate.inference import cluster_bootstrap_draws, romano_wolf
+from tertius.inference.multiple import romano_wolf
+from tertius.inference.score_bootstrap import cluster_bootstrap_draws
 from tertius.model_spec import resolve_spec
 from tertius.shapes import (
     ModeratedQuadratic,

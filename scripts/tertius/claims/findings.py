@@ -14,18 +14,22 @@ from typing import Any
 
 import polars as pl
 
+from tertius.arrays import FloatArray
 from tertius.claims.registry import ClaimTest
 from tertius.estimate import Estimate
-from tertius.estimate.inference import Hypothesis, minimum_detectable_effect, p_value_of
 from tertius.estimate.result import confidence_interval
-from tertius.estimate.two_way import FloatArray
+from tertius.inference.covariance import p_value_of
+from tertius.inference.power import minimum_detectable_effect
+from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import Term, parse_term
 from tertius.shapes import (
+    SHAPE_TESTS,
     InvertedU,
     ShapeResult,
     inverted_u_test,
     moderated_inverted_u_test,
     moderation_test,
+    run_shape_test,
     sign_test,
 )
 from tertius.shapes.common import model_terms, number, p_words, slope_gradient
@@ -275,7 +279,7 @@ def _count_bends(curve: InvertedU, estimate: Estimate) -> dict[str, float]:
 
     The index may bend down where the expected count still bends up (Ai & Norton 2003).
     """
-    if not estimate.is_count:
+    if estimate.link != "log":
         return {}
     known = estimate.variables[curve.subject]
     points = {"minimum": known.min, "mean": known.mean, "maximum": known.max}
@@ -341,7 +345,7 @@ def _effects(estimate: Estimate, terms: Sequence[str], alpha: float) -> tuple[Ef
         error = estimate.std_error_of(gradient)
         low, high = confidence_interval(value, error, estimate.dof, 1 - 2 * alpha)
         numbers = (value, low, high, minimum_detectable_effect(error))
-        if estimate.is_count:
+        if estimate.link == "log":
             made.append(Effect(label, per, *(_expm1(v * scale) for v in numbers)))
         elif estimate.mean_outcome > 0:
             made.append(Effect(label, per, *(v * scale / estimate.mean_outcome for v in numbers)))
@@ -371,6 +375,30 @@ def _expm1(value: float) -> float:
     return math.expm1(value) if value < 700 else math.inf
 
 
+def _joint(test: ClaimTest, estimate: Estimate, alpha: float, name: str) -> Finding:
+    """Any other shape test, by its own decision and steps."""
+    result = run_shape_test(test, estimate, alpha)
+    steps = tuple(Step(step.name, step.met, step.text, step.evidence) for step in result.steps)
+    held = Step(result.quantity, result.holds, "; ".join(result.reasons))
+    told = tuple(term for term in test.terms if estimate.has(term))
+    return Finding(
+        test=test,
+        quantity=result.quantity,
+        **_numbers(result),
+        direction=EXPECTED if result.holds else OPPOSITE if result.opposite else NEITHER,
+        steps=steps or (held,),
+        hypothesis=result.hypothesis(name, estimate),
+        effects=_effects(estimate, told, alpha) if test.shape in SIZED else (),
+        sentence=result.sentence,
+        curve=result.curve,
+        results=(result,),
+        notes={"decision": result.decision, **result.notes},
+    )
+
+
+SIZED = ("three_way", "complementarity")
+"""Shapes whose own terms tell the size of the effect, for the test of equivalence."""
+
 FINDERS: Mapping[str, Callable[[ClaimTest, Estimate, float, str], Finding]] = {
     "positive": _signs,
     "negative": _signs,
@@ -378,5 +406,6 @@ FINDERS: Mapping[str, Callable[[ClaimTest, Estimate, float, str], Finding]] = {
     "inverted_u": _inverted_u,
     "diminishing": _diminishing,
     "moderated_inverted_u": _moderated,
+    **dict.fromkeys(SHAPE_TESTS, _joint),
 }
 """One function a shape of test."""

@@ -22,12 +22,9 @@ from tertius.claims.verdict import (
     verdict_of,
 )
 from tertius.estimate import Estimate, NotEstimable
-from tertius.estimate.inference import (
-    benjamini_hochberg,
-    cluster_bootstrap_draws,
-    minimum_detectable_effect,
-    romano_wolf,
-)
+from tertius.inference.multiple import benjamini_hochberg, romano_wolf
+from tertius.inference.power import minimum_detectable_effect
+from tertius.inference.score_bootstrap import cluster_bootstrap_draws
 
 Fits = Mapping[str, Estimate | NotEstimable]
 

@@ -71,7 +71,7 @@ def shape_of(claim: Claim, word: str, finding: Finding, fit: Estimate | None) ->
         "test": asdict(finding.test),
         "model": finding.test.model,
         "outcome": fit.spec.outcome_column if fit else None,
-        "log_scale": fit.is_count if fit else None,
+        "log_scale": fit.link == "log" if fit else None,
         "subject": result.subject,
         "quantity": finding.quantity,
         "estimate": finding.estimate,

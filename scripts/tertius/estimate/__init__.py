@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import polars as pl
 
+from tertius.catalogue import ESTIMATORS
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.design import Design, LedgerStep, build_design
-from tertius.estimate.fe_ols import fit_fe_ols
-from tertius.estimate.fe_poisson import fit_fe_poisson
+from tertius.estimate.design import Columns, Design, LedgerStep, build_design
 from tertius.estimate.frames import EstimateFrames, estimate_frames, estimate_from_frames
-from tertius.estimate.result import Estimate, VariableStats
+from tertius.estimate.load import estimator_function
+from tertius.estimate.missteps import (
+    inspect_design,
+    inspect_estimate,
+    inspect_spec,
+    note_missteps,
+)
+from tertius.estimate.result import Diagnostic, Estimate, Fit, VariableStats
 from tertius.model_spec import ModelSpec
-
-ESTIMATORS: Mapping[str, Callable[[Design], Estimate]] = {
-    "fe_ols": fit_fe_ols,
-    "fe_poisson": fit_fe_poisson,
-}
 
 
 def estimate_model(panel: pl.DataFrame, spec: ModelSpec) -> Estimate:
@@ -28,18 +27,26 @@ def estimate_model(panel: pl.DataFrame, spec: ModelSpec) -> Estimate:
         spec: resolved specification.
 
     Raises:
-        NotEstimable: these data cannot support the model; carries the reason.
+        NotEstimable: these data cannot support the model, or it holds a misstep that stops;
+            carries the reason.
         InputError: columns are absent or keys repeat.
         KeyError: the estimator is unknown.
     """
-    return ESTIMATORS[spec.estimator](build_design(panel, spec))
+    found = inspect_spec(spec)
+    design = build_design(panel, spec)
+    found += inspect_design(panel, design)
+    estimate = estimator_function(ESTIMATORS[spec.estimator])(design)
+    return note_missteps(estimate, [*found, *inspect_estimate(estimate)])
 
 
 __all__ = [
     "ESTIMATORS",
+    "Columns",
     "Design",
+    "Diagnostic",
     "Estimate",
     "EstimateFrames",
+    "Fit",
     "LedgerStep",
     "NotEstimable",
     "VariableStats",
@@ -47,4 +54,5 @@ __all__ = [
     "estimate_frames",
     "estimate_from_frames",
     "estimate_model",
+    "estimator_function",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tertius.estimate.two_way import BoolArray, FloatArray
+from tertius.arrays import BoolArray, FloatArray
 from tertius.model_spec import Factor, ModelSpec, Term
 from tertius.problems import InputError, Problem
 

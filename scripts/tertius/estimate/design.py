@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tertius.arrays import BoolArray, FloatArray, IntArray
+from tertius.catalogue import ESTIMATORS
 from tertius.estimate.columns import (
     OK,
     Base,
@@ -23,7 +25,6 @@ from tertius.estimate.columns import (
     make_bases,
     stack_regressors,
 )
-from tertius.estimate.two_way import BoolArray, FloatArray, IntArray
 from tertius.model_spec import ModelSpec, parse_term
 from tertius.problems import InputError, Problem, did_you_mean
 
@@ -41,12 +42,26 @@ class LedgerStep:
 
 
 @dataclass(frozen=True, eq=False)
+class Columns:
+    """Columns that an option of the estimator names: (n, k) `x`, one label each.
+
+    They are made as the regressors are; the last `n_dummies` of them stand for undefined rows.
+    """
+
+    labels: tuple[str, ...]
+    x: FloatArray
+    n_dummies: int = 0
+
+
+@dataclass(frozen=True, eq=False)
 class Design:
     """The rows and columns of one regression, sorted by organisation and year.
 
     `frame` holds org_id, year, y and, for each variable, its raw value (null where not ok) and
     status. `x` is (n, k) with columns `labels`; the last `n_dummies` of them stand for undefined
-    rows.
+    rows. `effects` are the codes (n,) of each effect of the specification. `extra` are the columns
+    of the options of kind ``terms`` (none: (n, 0)) and ``variable`` (raw values, (n, 1), for no
+    variable absent), `categories` the codes and values of the options of kind ``column``.
     """
 
     spec: ModelSpec
@@ -64,6 +79,9 @@ class Design:
     dropped: Mapping[str, int]
     unavailable: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    effects: Mapping[str, IntArray] = field(default_factory=dict)
+    extra: Mapping[str, Columns] = field(default_factory=dict)
+    categories: Mapping[str, tuple[IntArray, tuple[Any, ...]]] = field(default_factory=dict)
 
 
 def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
@@ -90,19 +108,22 @@ def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
     warnings = _drop_warnings(ledger)
     raw = {v: rows[v].to_numpy().astype(np.float64) for v in spec.variables}
     undefined = {v: _undefined_rows(rows[_status(v)]) for v in spec.variables}
-    terms = [parse_term(label) for label in spec.regressors]
-    bases, notes = make_bases(terms, raw, spec)
+    lists = {None: spec.regressors, **_option_terms(spec)}
+    bases, notes = make_bases([parse_term(t) for ts in lists.values() for t in ts], raw, spec)
     columns = base_columns(bases, raw, spec)
-    x, labels, n_dummies = stack_regressors(terms, columns, undefined, spec)
+    made = {
+        key: _stack(labels, columns, undefined, spec, rows.height) for key, labels in lists.items()
+    }
+    main = made.pop(None)
     firm = _codes(rows["org_id"])[0]
     cluster, cluster_ids = _codes(rows[spec.cluster].cast(pl.String))
     return Design(
         spec=spec,
         frame=rows,
         y=rows["y"].to_numpy().astype(np.float64),
-        x=x,
-        labels=labels,
-        n_dummies=n_dummies,
+        x=main.x,
+        labels=main.labels,
+        n_dummies=main.n_dummies,
         firm=firm,
         year=_codes(rows["year"])[0],
         cluster=cluster,
@@ -112,7 +133,61 @@ def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
         dropped=dropped,
         unavailable=unavailable,
         warnings=tuple(warnings + notes),
+        effects={effect: _effect_codes(rows, effect) for effect in spec.effects},
+        extra={
+            **{str(key): columns for key, columns in made.items()},
+            **_option_values(rows, spec),
+        },
+        categories=_option_categories(rows, spec),
     )
+
+
+def _option_terms(spec: ModelSpec) -> dict[str | None, tuple[str, ...]]:
+    """Labels of the options that list terms."""
+    return {key: spec.option(key) for key in ESTIMATORS[spec.estimator].keys_of("terms")}
+
+
+def _stack(
+    labels: tuple[str, ...],
+    columns: Mapping[str, FloatArray],
+    undefined: Mapping[str, Mapping[str, BoolArray]],
+    spec: ModelSpec,
+    n_rows: int,
+) -> Columns:
+    """Columns of a list of terms, with the dummies of their own variables."""
+    if not labels:
+        return Columns((), np.zeros((n_rows, 0)))
+    terms = [parse_term(label) for label in labels]
+    own = {v: undefined[v] for v in sorted({v for term in terms for v in term.variables})}
+    x, names, n_dummies = stack_regressors(terms, columns, own, spec)
+    return Columns(names, x, n_dummies)
+
+
+def _option_values(rows: pl.DataFrame, spec: ModelSpec) -> dict[str, Columns]:
+    """Raw values of the options that name one variable."""
+    keys = ESTIMATORS[spec.estimator].keys_of("variable")
+    named = {key: spec.option(key) for key in keys if spec.option(key) is not None}
+    return {
+        key: Columns((name,), rows[name].to_numpy().astype(np.float64)[:, None])
+        for key, name in named.items()
+    }
+
+
+def _option_categories(
+    rows: pl.DataFrame, spec: ModelSpec
+) -> dict[str, tuple[IntArray, tuple[Any, ...]]]:
+    """Codes and values of the options that name a column of the panel."""
+    keys = ESTIMATORS[spec.estimator].keys_of("column")
+    return {key: _codes(rows[spec.option(key)]) for key in keys if spec.option(key) is not None}
+
+
+def _effect_codes(rows: pl.DataFrame, effect: str) -> IntArray:
+    """Codes of an effect: of a column, or of the combinations of several that occur."""
+    parts = [_codes(rows[name])[0] for name in effect.split(":")]
+    joint = parts[0]
+    for part in parts[1:]:
+        joint = joint * (int(part.max(initial=0)) + 1) + part
+    return np.unique(joint, return_inverse=True)[1].astype(np.int64)
 
 
 def _status(variable: str) -> str:
@@ -121,8 +196,8 @@ def _status(variable: str) -> str:
 
 def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> None:
     """Every needed column is there, and (org_id, year) is a key."""
-    values = [*spec.variables, spec.outcome_column]
-    needed = ["org_id", "year", spec.sample, spec.cluster, *values, *map(_status, values)]
+    values = [*spec.variables, *spec.option_variables, spec.outcome_column]
+    needed = ["org_id", "year", spec.sample, *_plain_columns(spec), *values, *map(_status, values)]
     problems = [
         Problem(f"panel.{name}", "the column is absent", did_you_mean(name, panel.columns))
         for name in dict.fromkeys(needed)
@@ -134,6 +209,11 @@ def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> None:
         raise InputError(problems)
 
 
+def _plain_columns(spec: ModelSpec) -> tuple[str, ...]:
+    """Columns of the panel that enter as categories: cluster, effects, options; each once."""
+    return tuple(dict.fromkeys([spec.cluster, *spec.effect_columns, *spec.option_columns]))
+
+
 def _step(step: str, rows: pl.DataFrame) -> LedgerStep:
     return LedgerStep(step, rows.height, rows["org_id"].n_unique())
 
@@ -141,12 +221,14 @@ def _step(step: str, rows: pl.DataFrame) -> LedgerStep:
 def _analysis_rows(panel: pl.DataFrame, spec: ModelSpec) -> tuple[pl.DataFrame, list[LedgerStep]]:
     """Cut to the analysis sample, keep the needed columns only, sort by key."""
     outcome = spec.outcome_column
-    keep = dict.fromkeys(["org_id", "year", spec.cluster])
+    variables = tuple(dict.fromkeys([*spec.variables, *spec.option_variables]))
+    plain = [name for name in _plain_columns(spec) if name not in variables]
+    keep = dict.fromkeys(["org_id", "year", *plain])
     values: list[Any] = [
         pl.col(outcome).cast(pl.Float64).alias("y"),
         pl.col(_status(outcome)).cast(pl.String).alias("y_status"),
     ]
-    for variable in spec.variables:
+    for variable in variables:
         status = pl.col(_status(variable))
         values.append(pl.when(status == OK).then(pl.col(variable).cast(pl.Float64)).alias(variable))
         values.append(status.cast(pl.String))
@@ -160,9 +242,11 @@ def _available(rows: pl.DataFrame, spec: ModelSpec) -> tuple[ModelSpec, dict[str
     if rows.height == 0:
         raise NotEstimable("no_rows", spec.name, "the analysis sample has no row")
     _require_outcome(rows, spec)
-    blocked = {v: why for v in spec.variables if (why := _why_blocked(rows[_status(v)]))}
+    named = (*spec.variables, *spec.option_variables)
+    blocked = {v: why for v in named if (why := _why_blocked(rows[_status(v)]))}
     strict = spec.terms + (spec.controls if spec.controls_source == "explicit" else ())
-    for label in strict:
+    extra = [label for labels in _option_terms(spec).values() for label in labels]
+    for label in (*strict, *extra, *spec.option_variables):
         for variable in parse_term(label).variables:
             if variable in blocked:
                 raise NotEstimable(
@@ -205,9 +289,14 @@ def _usable_rows(
     dropped: dict[str, int] = {}
     steps: list[LedgerStep] = []
     outcome = spec.outcome_column
-    for name, column in [(outcome, "y_status"), *((v, _status(v)) for v in spec.variables)]:
+    whole = [v for v in spec.option_variables if v not in spec.variables]
+    checked = [(outcome, "y_status"), *((v, _status(v)) for v in (*spec.variables, *whole))]
+    if ESTIMATORS[spec.estimator].keeps_missing_outcome:
+        checked = checked[1:]
+        rows = rows.with_columns(pl.when(pl.col("y_status") == OK).then("y").alias("y"))
+    for name, column in checked:
         bad = pl.col(column) != OK
-        if column != "y_status" and spec.undefined != "drop":
+        if column != "y_status" and spec.undefined != "drop" and name not in spec.option_variables:
             bad = pl.col(column).is_in(UNUSABLE)
         causes = rows.filter(bad)[column].value_counts().sort(column)
         told = [f"{status} {count}" for status, count in causes.iter_rows()]
@@ -216,11 +305,13 @@ def _usable_rows(
         if told or column == "y_status":
             rows = rows.filter(~bad)
             steps.append(_step(f"{name} usable" + (f" ({', '.join(told)})" if told else ""), rows))
-    no_cluster = rows[spec.cluster].null_count()
-    if no_cluster:
-        dropped[f"{spec.cluster}: missing_input"] = no_cluster
-        rows = rows.filter(pl.col(spec.cluster).is_not_null())
-        steps.append(_step(f"cluster {spec.cluster} known", rows))
+    for name in _plain_columns(spec):
+        unknown = rows[name].null_count()
+        if unknown:
+            dropped[f"{name}: missing_input"] = unknown
+            rows = rows.filter(pl.col(name).is_not_null())
+            role = "cluster" if name == spec.cluster else "category"
+            steps.append(_step(f"{role} {name} known", rows))
     _check_values(rows, spec)
     return rows, steps, dropped
 
@@ -229,7 +320,8 @@ def _check_values(rows: pl.DataFrame, spec: ModelSpec) -> None:
     """Some row is left, ok rows have finite values, clusters nest firms."""
     if rows.height == 0:
         raise NotEstimable("no_rows", spec.name, "no row has the outcome and all regressors")
-    for variable, column in [("y", "y_status"), *((v, _status(v)) for v in spec.variables)]:
+    named = dict.fromkeys([*spec.variables, *spec.option_variables])
+    for variable, column in [("y", "y_status"), *((v, _status(v)) for v in named)]:
         ok = rows.filter(pl.col(column) == OK)[variable]
         bad = len(ok) - int(ok.is_finite().sum())
         if bad:
@@ -274,4 +366,4 @@ def _codes(column: pl.Series) -> tuple[IntArray, tuple[Any, ...]]:
     return codes, tuple(values.to_list())
 
 
-__all__ = ["Base", "Design", "LedgerStep", "NotEstimable", "build_design"]
+__all__ = ["Base", "Columns", "Design", "LedgerStep", "NotEstimable", "build_design"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import polars as pl
 from scipy import stats
 
 from tertius.estimate.design import LedgerStep
-from tertius.estimate.inference import p_value_of
-from tertius.estimate.result import STATISTICS, Estimate, VariableStats
-from tertius.model_spec import ModelSpec, parse_term
+from tertius.estimate.plain import plain_effects, plain_words
+from tertius.estimate.result import STATISTICS, Diagnostic, Estimate, VariableStats
+from tertius.inference.covariance import p_value_of
+from tertius.model_spec import ModelSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class EstimateFrames:
     design: pl.DataFrame
     fit: dict[str, Any]
     spec: dict[str, Any]
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def estimate_frames(estimate: Estimate) -> EstimateFrames:
@@ -36,7 +38,7 @@ def estimate_frames(estimate: Estimate) -> EstimateFrames:
         coefficients (term, estimate, std_error, statistic, p_value, conf_low, conf_high);
         covariance (term, then one column a term); influence (cluster, then one column a term);
         sample (org_id, year); design (org_id, year, y, fitted, raw variables and statuses); fit;
-        spec.
+        spec; tables, the estimator's further ones by name.
     """
     errors = estimate.std_errors
     level, dof = estimate.spec.confidence, estimate.dof
@@ -66,6 +68,7 @@ def estimate_frames(estimate: Estimate) -> EstimateFrames:
         design=estimate.frame,
         fit=fit_record(estimate),
         spec=estimate.spec.to_dict(),
+        tables=estimate.tables,
     )
 
 
@@ -75,6 +78,9 @@ def fit_record(estimate: Estimate) -> dict[str, Any]:
     return {
         "model": spec.name,
         "estimator": spec.estimator,
+        "estimator_label": estimate.estimator.label,
+        "estimator_note": estimate.estimator.note,
+        "link": estimate.link,
         "outcome": spec.outcome_column,
         "n_obs": estimate.n_obs,
         "n_firms": estimate.n_firms,
@@ -92,34 +98,13 @@ def fit_record(estimate: Estimate) -> dict[str, Any]:
         "iterations": estimate.iterations,
         "collinear_dropped": list(estimate.collinear),
         "unavailable": dict(estimate.unavailable),
+        "diagnostics": {name: asdict(found) for name, found in estimate.diagnostics.items()},
+        "remarks": list(estimate.remarks),
         "plain_effects": plain_effects(estimate),
+        "plain_words": plain_words(estimate),
+        "missteps": [dict(found) for found in estimate.missteps],
         "warnings": list(estimate.warnings),
     }
-
-
-def plain_effects(estimate: Estimate) -> dict[str, str]:
-    """Effect of one within-firm standard deviation in words, for each focal main effect.
-
-    For counts 100 (exp(b sd) - 1) percent of the expected outcome; else b sd, and its share of the
-    mean outcome where that is positive. Other variables of a product are held at their means.
-    """
-    said: dict[str, str] = {}
-    for label in estimate.spec.terms:
-        term = parse_term(label)
-        if term.degree != 1 or not estimate.has(label):
-            continue
-        sd = estimate.variables[label].sd_within
-        step = estimate.coefficient(label) * sd
-        outcome = estimate.spec.outcome_column
-        if estimate.is_count:
-            change = f"{100 * math.expm1(step):+.1f} % in expected {outcome}"
-        elif estimate.mean_outcome > 0:
-            share = 100 * step / estimate.mean_outcome
-            change = f"{step:+.4g} in {outcome} ({share:+.1f} % of its mean)"
-        else:
-            change = f"{step:+.4g} in {outcome}"
-        said[label] = f"one within-firm standard deviation of {label} ({sd:.4g}) goes with {change}"
-    return said
 
 
 def estimate_from_frames(frames: EstimateFrames) -> Estimate:
@@ -152,4 +137,8 @@ def estimate_from_frames(frames: EstimateFrames) -> Estimate:
         mean_outcome=float(fit["mean_outcome"]),
         iterations=int(fit["iterations"]),
         warnings=tuple(fit["warnings"]),
+        diagnostics={name: Diagnostic(**found) for name, found in fit["diagnostics"].items()},
+        tables=frames.tables,
+        remarks=tuple(fit["remarks"]),
+        missteps=tuple(fit["missteps"]),
     )

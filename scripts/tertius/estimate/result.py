@@ -10,18 +10,17 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from tertius.arrays import BoolArray, FloatArray, IntArray
+from tertius.catalogue import ESTIMATORS, Estimator
 from tertius.estimate.columns import Base, NotEstimable
 from tertius.estimate.design import Design, LedgerStep
-from tertius.estimate.inference import (
-    CONVENTION_TEXT,
-    Hypothesis,
-    cluster_covariance,
-    small_sample_factor,
-)
 from tertius.estimate.sample import Sample
-from tertius.estimate.two_way import FloatArray, IntArray
+from tertius.inference.covariance import CONVENTION_TEXT, cluster_covariance, small_sample_factor
+from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import ModelSpec, canonical_term, parse_term
 
+CONSTANT = "constant"
+"""Term of the constant, where an estimator reports one; it counts as one of the years in K."""
 FEW_CLUSTERS = 50
 LITTLE_WITHIN = 0.10
 STATISTICS = ("r2_within", "log_likelihood", "deviance", "pseudo_r2")
@@ -52,9 +51,30 @@ class VariableStats:
     winsor_high: float | None
 
 
+@dataclass(frozen=True)
+class Diagnostic:
+    """A number beside the coefficients: a test, a strength, a parameter; `text` reads it out.
+
+    `value` is the quantity itself where there is one (an effective F, a threshold), `statistic`,
+    `p_value` and `df` belong to a test; whatever does not apply is None.
+    """
+
+    text: str
+    value: float | None = None
+    statistic: float | None = None
+    p_value: float | None = None
+    df: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What an estimator hands over: coefficients (k,), influence by cluster (G, k), fitted (n,)."""
+    """What an estimator hands over: coefficients (k,), influence by cluster (G, k), fitted (n,).
+
+    Coefficients are named by `terms`; without these, by the design's labels of `columns`.
+    `covariance` and its words `se_convention` replace the clustered covariance made from
+    `influence`, for estimators with a covariance of their own; `information` is the inverse
+    information (k, k) behind the convention of that name. `dof` replaces G - 1.
+    """
 
     sample: Sample
     coefficients: FloatArray
@@ -65,6 +85,14 @@ class Fit:
     statistics: Mapping[str, float]
     iterations: int = 1
     warnings: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    covariance: FloatArray | None = None
+    se_convention: str = ""
+    information: FloatArray | None = None
+    dof: float | None = None
+    diagnostics: Mapping[str, Diagnostic] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    plain_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +102,9 @@ class Estimate:
     `coefficients` (k,), `covariance` (k, k) and `influence` (G, k) follow `terms`; `influence` is
     the bread times the score summed by cluster, so that b* - b is its weighted sum. `frame` has
     one row per observation: org_id, year, y, fitted and the raw variables (null where undefined)
-    with status.
+    with status. `tables` are further results of the estimator by name (first stage, event times).
+    `remarks` are the estimator's own sentences for the plain words of fit.json, `missteps` what was
+    found amiss: id, action, reason, source.
     """
 
     spec: ModelSpec
@@ -98,11 +128,20 @@ class Estimate:
     mean_outcome: float
     iterations: int = 1
     warnings: tuple[str, ...] = field(default_factory=tuple)
+    diagnostics: Mapping[str, Diagnostic] = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    missteps: tuple[Mapping[str, str], ...] = ()
 
     @property
-    def is_count(self) -> bool:
-        """True where coefficients act on the log of the expected outcome."""
-        return self.spec.estimator == "fe_poisson"
+    def estimator(self) -> Estimator:
+        """Entry of the estimator in the catalogue."""
+        return ESTIMATORS[self.spec.estimator]
+
+    @property
+    def link(self) -> str:
+        """Scale of the coefficients: ``identity``, ``log`` of E[y] or ``logit``."""
+        return self.estimator.link
 
     @property
     def n_clusters(self) -> int:
@@ -174,7 +213,7 @@ class Estimate:
             NotEstimable: the contrast has no variance.
         """
         error = self.std_error_of(gradient)
-        if error <= 0:
+        if not error > 0:  # also where there is none (NaN)
             raise NotEstimable("no_variation", name, "the contrast has no variance")
         return Hypothesis(
             name, self.influence @ gradient, self.cluster_ids, estimate, error, alternative
@@ -191,19 +230,8 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
     ids = sample.cluster_ids
     frame = design.frame.filter(pl.Series(sample.rows)).drop("y_status")
     frame = frame.insert_column(frame.columns.index("y") + 1, pl.Series("fitted", fit.fitted))
-    labels = tuple(design.labels[j] for j in fit.columns)
-    n_firms, n_years = frame["org_id"].n_unique(), frame["year"].n_unique()
-    try:
-        factor = small_sample_factor(
-            spec.se_convention,
-            len(fit.fitted),
-            len(labels),
-            len(ids),
-            n_firms if "org_id" in spec.effects else 0,
-            n_years if "year" in spec.effects else 0,
-        )
-    except (ValueError, ZeroDivisionError) as error:
-        raise NotEstimable("too_few_rows", spec.name, f"{spec.name}: {error}") from error
+    labels = fit.terms or tuple(design.labels[j] for j in fit.columns)
+    covariance, words, dof = _covariance_of(design, fit, len(labels))
     variables = describe_variables(design, frame)
     collinear = tuple(design.labels[j] for j in fit.collinear)
     warnings = [*design.warnings, *fit.warnings, *_result_warnings(spec, len(ids), variables)]
@@ -213,13 +241,13 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         spec=spec,
         terms=labels,
         coefficients=fit.coefficients,
-        covariance=cluster_covariance(fit.influence, factor),
+        covariance=covariance,
         influence=fit.influence,
         cluster_ids=ids,
-        dof=float(len(ids) - 1),
+        dof=dof,
         n_obs=frame.height,
-        n_firms=n_firms,
-        n_years=n_years,
+        n_firms=n_levels(design.firm[sample.rows]),
+        n_years=n_levels(design.year[sample.rows]),
         frame=frame,
         variables=variables,
         ledger=design.ledger + sample.ledger,
@@ -227,24 +255,80 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         collinear=collinear,
         unavailable=design.unavailable,
         statistics=fit.statistics,
-        se_convention=CONVENTION_TEXT[spec.se_convention].format(cluster=spec.cluster),
-        mean_outcome=float(frame["y"].to_numpy().mean()),
+        se_convention=words,
+        mean_outcome=float(frame["y"].drop_nulls().drop_nans().to_numpy().mean()),
         iterations=fit.iterations,
         warnings=tuple(warnings),
+        diagnostics=fit.diagnostics,
+        tables=fit.tables,
+        remarks=fit.plain_words,
     )
+
+
+def n_levels(codes: IntArray) -> int:
+    """Number of different codes."""
+    return int(np.count_nonzero(np.bincount(codes)))
+
+
+def _covariance_of(design: Design, fit: Fit, k: int) -> tuple[FloatArray, str, float]:
+    """Covariance (k, k) under the convention, its words, and degrees of freedom."""
+    spec = design.spec
+    clusters, n = len(fit.sample.cluster_ids), len(fit.fitted)
+    dof = float(clusters - 1) if fit.dof is None else fit.dof
+    if fit.covariance is not None:
+        return fit.covariance, fit.se_convention, dof
+    words = CONVENTION_TEXT[spec.se_convention].format(cluster=spec.cluster)
+    if spec.se_convention == "information":
+        if fit.information is None:
+            reason = f"{spec.estimator} has no standard errors from the information matrix"
+            raise NotEstimable("no_information", spec.name, reason)
+        return fit.information, words, float(max(n - k, 1))
+    n_firms = n_levels(design.firm[fit.sample.rows]) if "org_id" in spec.effects else 0
+    k -= CONSTANT in fit.terms
+    try:
+        factor = small_sample_factor(
+            spec.se_convention, n, k, clusters, n_firms, levels_counted(design, fit.sample.rows)
+        )
+    except (ValueError, ZeroDivisionError) as error:
+        raise NotEstimable("too_few_rows", spec.name, f"{spec.name}: {error}") from error
+    return cluster_covariance(fit.influence, factor), words, dof
+
+
+def levels_counted(design: Design, rows: BoolArray) -> int:
+    """`levels_outside` of the rows of a design."""
+    effects = {name: codes[rows] for name, codes in design.effects.items()}
+    return levels_outside(effects, design.cluster[rows])
+
+
+def levels_outside(effects: Mapping[str, IntArray], cluster: IntArray) -> int:
+    """1 + sum of (levels - 1) over the effects but the firm's that do not lie inside clusters.
+
+    Args:
+        effects: (n,) codes by effect.
+        cluster: (n,) codes.
+    """
+    counted = 1
+    for effect, used in effects.items():
+        home = np.zeros(int(used.max()) + 1, dtype=np.int64)
+        home[used] = cluster
+        if effect != "org_id" and (home[used] != cluster).any():
+            counted += n_levels(used) - 1
+    return counted
 
 
 def describe_variables(design: Design, frame: pl.DataFrame) -> dict[str, VariableStats]:
     """Statistics of each transformed variable over the ok rows of the final sample."""
     firm = frame["org_id"].rle_id().to_numpy().astype(np.int64)
+    sizes = np.bincount(firm)
     out: dict[str, VariableStats] = {}
     for label, base in sorted(design.bases.items()):
         values = base.values(frame[base.variable].to_numpy().astype(np.float64))
         ok = ~np.isnan(values)
         if not ok.any():
             raise NotEstimable("no_rows", label, f"{label} has no ok row in the final sample")
-        x, code = values[ok], firm[ok]
-        counts = np.maximum(np.bincount(code), 1)
+        whole = bool(ok.all())
+        x, code = (values, firm) if whole else (values[ok], firm[ok])
+        counts = sizes if whole else np.maximum(np.bincount(code), 1)
         spread = x - (np.bincount(code, weights=x) / counts)[code]
         p5, p95 = np.quantile(x, [0.05, 0.95])
         out[label] = VariableStats(

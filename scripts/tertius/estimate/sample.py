@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.design import Design, LedgerStep
-from tertius.estimate.two_way import (
-    BoolArray,
-    Effects,
-    FloatArray,
-    IntArray,
-    make_effects,
-    singleton_rows,
-)
+from tertius.estimate.two_way import Effects, lay_out_effects, lone_rows
 
-KEPT, ALL_ZERO, SINGLETON, SEPARATED = 0, 1, 2, 3
+KEPT, ALL_ZERO, SINGLETON, SEPARATED, NO_NEIGHBOUR = 0, 1, 2, 3, 4
 STEPS = {
     ALL_ZERO: "firms or years without any outcome",
     SINGLETON: "singletons of an effect",
     SEPARATED: "rows separated by a regressor",
+    NO_NEIGHBOUR: "rows without the year before or after",
 }
 Reasons = npt.NDArray[np.int8]
 
@@ -54,8 +49,7 @@ def trim_rows(design: Design, reasons: Reasons, *, counts: bool) -> Reasons:
         (n,) reasons: 0 kept, 1 all-zero, 2 singleton, 3 separated.
     """
     reasons = reasons.copy()
-    effects = design.spec.effects
-    codes = [c for name, c in (("org_id", design.firm), ("year", design.year)) if name in effects]
+    codes = list(design.effects.values())
     while True:
         before = int((reasons == KEPT).sum())
         if counts:
@@ -63,7 +57,7 @@ def trim_rows(design: Design, reasons: Reasons, *, counts: bool) -> Reasons:
                 kept = reasons == KEPT
                 total = np.bincount(code[kept], weights=design.y[kept], minlength=code.max() + 1)
                 reasons[kept & (total[code] <= 0)] = ALL_ZERO
-        alone = singleton_rows(design.firm, design.year, effects, reasons == KEPT)
+        alone = lone_rows(codes, reasons == KEPT)
         reasons[alone] = SINGLETON
         if int((reasons == KEPT).sum()) == before:
             return reasons
@@ -88,17 +82,42 @@ def make_sample(design: Design, reasons: Reasons, steps: tuple[int, ...]) -> Sam
     cluster, used = renumber(design.cluster[rows])
     if len(used) < 2:
         raise NotEstimable("too_few_clusters", name, f"{name} has a single cluster")
-    firm, year = renumber(design.firm[rows])[0], renumber(design.year[rows])[0]
+    effects = {name: renumber(codes[rows])[0] for name, codes in design.effects.items()}
+    if not effects:
+        effects = {"": np.zeros(int(rows.sum()), dtype=np.int64)}
     return Sample(
         rows=rows,
-        y=design.y[rows],
-        x=design.x[rows],
-        effects=make_effects(firm, year, design.spec.effects),
+        y=design.y if rows.all() else design.y[rows],
+        x=design.x if rows.all() else design.x[rows],
+        effects=lay_out_effects(effects),
         cluster=cluster,
         cluster_ids=tuple(str(design.cluster_ids[c]) for c in used),
         ledger=ledger,
         dropped=dropped,
     )
+
+
+def cut_sample(design: Design, steps: Sequence[tuple[str, BoolArray]]) -> Sample:
+    """Cut a design by flags of an estimator's own, one ledger row a step.
+
+    Args:
+        design: n rows.
+        steps: text of a step and the (n,) rows that it keeps, in order.
+
+    Raises:
+        NotEstimable: no row or fewer than two clusters remain.
+    """
+    left = np.ones(len(design.y), dtype=bool)
+    ledger: list[LedgerStep] = []
+    dropped: dict[str, int] = {}
+    for text, keep in steps:
+        gone = int((left & ~keep).sum())
+        left &= keep
+        if gone:
+            dropped[text] = gone
+        ledger.append(LedgerStep(text, int(left.sum()), len(np.unique(design.firm[left]))))
+    whole = make_sample(design, np.where(left, KEPT, SINGLETON).astype(np.int8), ())
+    return replace(whole, ledger=tuple(ledger), dropped=dropped)
 
 
 def _ledger(
@@ -138,4 +157,23 @@ def cluster_sums(values: FloatArray, sample: Sample) -> FloatArray:
         return sums
     out = np.zeros((n_clusters, values.shape[1]))
     np.add.at(out, sample.cluster, values)
+    return out
+
+
+def groups_nested(sample: Sample) -> bool:
+    """Whether every group of the concentrated effect lies inside one cluster."""
+    group, cluster = sample.effects.group, sample.cluster
+    home = np.zeros(sample.effects.n_groups, dtype=np.int64)
+    home[group] = cluster
+    return bool((home[group] == cluster).all())
+
+
+def group_scores_by_cluster(scores: FloatArray, sample: Sample) -> FloatArray:
+    """Sums (G, k) by cluster of scores by group, where every group lies inside one cluster."""
+    home = np.zeros(sample.effects.n_groups, dtype=np.int64)
+    home[sample.effects.group] = sample.cluster
+    if len(home) == len(sample.cluster_ids) and (np.diff(home) > 0).all():
+        return scores
+    out = np.zeros((len(sample.cluster_ids), scores.shape[1]))
+    np.add.at(out, home, scores)
     return out

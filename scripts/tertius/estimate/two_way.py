@@ -6,16 +6,17 @@ from a small T x T system, so no iteration and no tolerance enters (Wansbeek & K
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from tertius.arrays import BoolArray, FloatArray, IntArray
+from tertius.estimate.many_effects import drop_nested, exact, residuals_on_effects
+from tertius.estimate.within_kernels import firm_deviations, take_out_years
 
+SECOND_EFFECT_LIMIT = 300
+"""Levels of a second effect up to which its dense incidence is used."""
 COLLINEAR_TOLERANCE = 1e-9
 """A column is collinear when 1 - R^2 on the earlier columns falls below this share."""
 
@@ -25,7 +26,8 @@ class Effects:
     """Layout of the absorbed effects over n rows.
 
     `group` are the codes of the concentrated effect, `starts` the first row of each group where the
-    groups are contiguous (else None), `year` the codes of the second effect or None.
+    groups are contiguous (else None), `year` the codes of the second effect or None; `more` are
+    the codes of further ones, and of the second where it has many levels.
     """
 
     group: IntArray
@@ -34,6 +36,13 @@ class Effects:
     starts: IntArray | None
     year: IntArray | None
     n_years: int
+    more: tuple[IntArray, ...] = ()
+
+    @property
+    def codes(self) -> tuple[IntArray, ...]:
+        """Codes of all effects, the concentrated one first."""
+        second = () if self.year is None else (self.year,)
+        return (self.group, *second, *self.more)
 
     def group_sums(self, values: FloatArray) -> FloatArray:
         """Sums by group of an (n,) or (n, k) array -> (G,) or (G, k)."""
@@ -65,6 +74,10 @@ class Effects:
         Returns:
             (n, k) residuals; disconnected firm-year sets are handled by least squares.
         """
+        if self.more:
+            return residuals_on_effects(values, self.codes, weights)
+        if weights is None and self.year is not None and self.starts is not None:
+            return self._within_firms_and_years(values)
         total = self.counts if weights is None else self.group_sums(weights)
         weighted = values if weights is None else values * weights[:, None]
         out: FloatArray = values - (self.group_sums(weighted) / total[:, None])[self.group]
@@ -76,6 +89,15 @@ class Effects:
         shift = solve_scaled(system, right)
         out -= shift[self.year]
         out += ((cells @ shift) / total[:, None])[self.group]
+        return out
+
+    def _within_firms_and_years(self, values: FloatArray) -> FloatArray:
+        """`within` without weights, where the rows of a group lie together."""
+        assert self.starts is not None
+        assert self.year is not None
+        columns = np.ascontiguousarray(values, dtype=np.float64)
+        out, by_year, system = firm_deviations(columns, self.starts, self.year, self.n_years)
+        take_out_years(out, self.starts, self.year, solve_scaled(system, by_year))
         return out
 
 
@@ -101,6 +123,36 @@ def make_effects(firm: IntArray, year: IntArray, effects: Sequence[str]) -> Effe
         return Effects(year, n_groups, counts, None, None, 0)
     zero = np.zeros(n, dtype=np.int64)
     return Effects(zero, 1, np.array([float(n)]), np.zeros(1, dtype=np.int64), None, 0)
+
+
+def lay_out_effects(codes: Mapping[str, IntArray]) -> Effects:
+    """Lay out any effects: `make_effects` for firm and year, else nested ones are left out.
+
+    Args:
+        codes: (n,) codes 0..m-1 without gaps, by effect; rows sorted by firm.
+    """
+    if set(codes) <= {"org_id", "year"}:
+        some = next(iter(codes.values()), np.zeros(0, dtype=np.int64))
+        return make_effects(codes.get("org_id", some), codes.get("year", some), tuple(codes))
+    group, *others = drop_nested(list(codes.values()))
+    n_groups = int(group.max()) + 1
+    counts = np.bincount(group, minlength=n_groups).astype(np.float64)
+    rises = np.diff(group)
+    starts = np.flatnonzero(np.r_[True, rises != 0]) if (rises >= 0).all() else None
+    sizes = [int(code.max()) + 1 for code in others]
+    if len(others) == 1 and sizes[0] <= SECOND_EFFECT_LIMIT:
+        return Effects(group, n_groups, counts, starts, others[0], sizes[0])
+    return Effects(group, n_groups, counts, starts, None, 0, tuple(others))
+
+
+def effects_note(effects: Effects) -> tuple[str, ...]:
+    """What to tell of effects that are not removed directly."""
+    if not effects.more or exact(effects.codes):
+        return ()
+    return (
+        "the effects have too many levels for the direct solution: removed by the alternating "
+        "projections of pyfixest",
+    )
 
 
 def sums_by_code(values: FloatArray, codes: IntArray, n_codes: int) -> FloatArray:
@@ -136,10 +188,19 @@ def independent_columns(within: FloatArray, raw: FloatArray) -> tuple[IntArray, 
     Returns:
         (kept, dropped): ascending column numbers.
     """
-    gram = within.T @ within
-    own = np.diag(gram)
+    return independent_in_gram(within.T @ within, absorbed_floor(raw))
+
+
+def absorbed_floor(raw: FloatArray) -> FloatArray:
+    """(k,) within sum of squares below which the effects absorb a column of (n, k) values."""
     around_mean = ((raw - raw.mean(axis=0)) ** 2).sum(axis=0)
-    floor = np.maximum(1e-10 * around_mean, 1e-24 * (raw**2).sum(axis=0))
+    floor: FloatArray = np.maximum(1e-10 * around_mean, 1e-24 * (raw**2).sum(axis=0))
+    return floor
+
+
+def independent_in_gram(gram: FloatArray, floor: FloatArray) -> tuple[IntArray, IntArray]:
+    """`independent_columns` from the (k, k) cross-products within and `absorbed_floor`."""
+    own = np.diag(gram)
     kept: list[int] = []
     dropped: list[int] = []
     factor = np.zeros_like(gram)
@@ -161,18 +222,22 @@ def independent_columns(within: FloatArray, raw: FloatArray) -> tuple[IntArray, 
 def singleton_rows(
     firm: IntArray, year: IntArray, effects: Sequence[str], keep: BoolArray
 ) -> BoolArray:
+    """`lone_rows` of firm and year effects, as far as they are among `effects`."""
+    codes = [c for name, c in (("org_id", firm), ("year", year)) if name in effects]
+    return lone_rows(codes, keep)
+
+
+def lone_rows(codes: Sequence[IntArray], keep: BoolArray) -> BoolArray:
     """Rows that an effect fits perfectly because it has one row, found iteratively (Correia 2015).
 
     Args:
-        firm, year: (n,) codes.
-        effects: the absorbed effects.
+        codes: (n,) codes of each absorbed effect.
         keep: (n,) rows still in the sample.
 
     Returns:
         (n,) flags of rows to drop; a subset of `keep`.
     """
     alive = keep.copy()
-    codes = [c for name, c in (("org_id", firm), ("year", year)) if name in effects]
     while True:
         alone = np.zeros_like(alive)
         for code in codes:

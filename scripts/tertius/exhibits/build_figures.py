@@ -177,7 +177,7 @@ def model_curve(model: ModelResult, x: str, panel: pl.DataFrame) -> tuple[Curve,
         values,
         quadratic.centre,
         float(known["mean"]),
-        model.fit["estimator"] == "fe_poisson",
+        model.fit["link"] == "log",
         (quadratic.turning_point, bounded, f"Fieller set not bounded: {known_set.text}"),
         float(stats.t.ppf(0.5 + level / 2, dof)),
     )

@@ -9,7 +9,7 @@ import polars as pl
 
 from tertius.exhibits.content import Grid
 from tertius.exhibits.descriptives import status_counts
-from tertius.exhibits.labels import ESTIMATOR_WORDS, STATUS_WORDS, Labels, network_words
+from tertius.exhibits.labels import STATUS_WORDS, Labels, network_words
 from tertius.exhibits.results import ModelResults
 from tertius.exhibits.style import count, minus, real, share
 from tertius.model_spec import base_variables
@@ -84,7 +84,7 @@ def models_grid(results: ModelResults, labels: Labels) -> Grid:
         (
             name,
             labels.variable(str(model.fit["outcome"])),
-            ESTIMATOR_WORDS.get(str(model.fit["estimator"]), str(model.fit["estimator"])),
+            str(model.fit["estimator_label"]),
             ", ".join(labels.term(term) for term in model.focal),
             count(model.fit["n_obs"]),
             count(model.fit["n_firms"]),

@@ -20,7 +20,6 @@ STATUS_WORDS = {
     "truncated": "window incomplete",
     "missing_input": "input missing",
 }
-ESTIMATOR_WORDS = {"fe_poisson": "FE Poisson", "fe_ols": "FE OLS"}
 EFFECT_WORDS = {"org_id": "firm", "year": "year"}
 _UNDEFINED = re.compile(r"^undefined\((?P<variable>\w+)=(?P<status>\w+)\)$")
 

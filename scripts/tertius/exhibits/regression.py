@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tertius.exhibits.labels import EFFECT_WORDS, ESTIMATOR_WORDS, Labels, is_undefined_dummy
+from tertius.exhibits.labels import EFFECT_WORDS, Labels, is_undefined_dummy
 from tertius.exhibits.results import ModelResult
 from tertius.exhibits.style import count, interval, p_relation, real, stars
 from tertius.exhibits.table import Cell, Row, Table, decimal_cell
@@ -123,7 +123,7 @@ def _summary_rows(
 
     words = {**EFFECT_WORDS, "org_id": labels.unit}
     rows = [
-        line("Estimator", "estimator", lambda m: Cell(_estimator(m))),
+        line("Estimator", "estimator", lambda m: Cell(str(m.fit["estimator_label"]))),
         *(line(f"{words[e].capitalize()} effects", f"effects_{w}", effect(e)) for e, w in
           EFFECT_WORDS.items()),
         line("Standard errors clustered by", "cluster",
@@ -146,11 +146,6 @@ def _summary_rows(
         *_fit_rows(models),
     ]  # fmt: skip
     return tuple(rows)
-
-
-def _estimator(model: ModelResult) -> str:
-    name = str(model.fit["estimator"])
-    return ESTIMATOR_WORDS.get(name, name)
 
 
 def _controls(model: ModelResult) -> tuple[str, ...]:
@@ -215,6 +210,8 @@ def _column_notes(models: Sequence[ModelResult], labels: Labels) -> list[str]:
 
 def _peculiarities(model: ModelResult, labels: Labels) -> list[str]:
     fit, found = model.fit, []
+    if fit.get("estimator_note"):
+        found.append(f"{fit['estimator_label']}: {fit['estimator_note']}")
     if fit.get("stands_in_for"):
         here = labels.variable(str(model.spec["outcome"]))
         meant = labels.variable(str(fit["stands_in_for"]))

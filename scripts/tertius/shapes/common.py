@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable, invert_transform
-from tertius.estimate.inference import Hypothesis, minimum_detectable_effect
 from tertius.estimate.result import Estimate
-from tertius.estimate.two_way import FloatArray
+from tertius.inference.power import minimum_detectable_effect
+from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import Term, TermError, parse_term
 
 GRID_POINTS = 101
@@ -66,9 +67,9 @@ class ShapeResult:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """All numbers and words as plain values, without contrast and curve."""
-        skip = ("contrast", "curve")
-        record = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in skip}
+        """All numbers and words as plain values, without arrays and tables."""
+        record: dict[str, Any] = _plain(self)
+        record.pop("cluster_ids", None)
         record["mde"] = self.mde
         return record
 
@@ -76,7 +77,9 @@ class ShapeResult:
 def _plain(value: Any) -> Any:
     """Nested dataclasses, tuples and numpy scalars as json-ready values."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        held = {f.name: getattr(value, f.name) for f in fields(value)}
+        tables = (np.ndarray, pl.DataFrame)
+        return {name: _plain(item) for name, item in held.items() if not isinstance(item, tables)}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -194,7 +197,7 @@ def effect_curve(
 def outcome_words(estimate: Estimate) -> str:
     """What coefficients act on, in words."""
     name = estimate.spec.outcome_column
-    return f"log expected {name}" if estimate.is_count else name
+    return f"log expected {name}" if estimate.link == "log" else name
 
 
 def number(value: float) -> str:

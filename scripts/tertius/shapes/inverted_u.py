@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable, invert_transform
-from tertius.estimate.inference import p_value_of
 from tertius.estimate.result import Estimate, confidence_interval
-from tertius.estimate.two_way import FloatArray
+from tertius.inference.covariance import p_value_of
 from tertius.shapes.common import (
     ShapeResult,
     base_of,

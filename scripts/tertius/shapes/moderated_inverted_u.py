@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from tertius.estimate.inference import p_value_of
+from tertius.arrays import FloatArray
 from tertius.estimate.result import Estimate
-from tertius.estimate.two_way import FloatArray
+from tertius.inference.covariance import p_value_of
 from tertius.model_spec import canonical_term
 from tertius.shapes.common import GRID_POINTS, ShapeResult, base_of, effect_curve, number, p_words
 from tertius.shapes.inverted_u import inverted_u_test
@@ -276,7 +276,7 @@ def _count_curvature(
 
     At the turning point the slope is 0, so that d2E[y]/dx2 = E[y] times the index curvature.
     """
-    if not estimate.is_count:
+    if estimate.link != "log":
         return math.nan
     d = at - model.z_centre
     u = model.turning_point(at) - model.x_centre

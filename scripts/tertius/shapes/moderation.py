@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.inference import p_value_of
 from tertius.estimate.result import Estimate, confidence_interval
-from tertius.estimate.two_way import FloatArray
+from tertius.inference.covariance import p_value_of
 from tertius.model_spec import Term, canonical_term
 from tertius.shapes.common import (
     GRID_POINTS,
@@ -165,10 +165,10 @@ def moderation_test(
     test = scalar_test(estimate, gradient, float(gradient @ estimate.coefficients), sign)
     decision = sign_decision(test, sign, alpha)
     points = moderator_values(estimate, z)
-    effects = tuple(_index_effect(estimate, x, z, name, at) for name, at in points.items())
+    effects, counted = marginal_effects_at(estimate, x, z, points)
     neyman = _neyman(estimate, x, z, alpha)
     inside = neyman.inside(estimate.variables[z].min, estimate.variables[z].max)
-    counted, count_gap = _count_effects(estimate, x, z, points)
+    count_gap = _count_difference(estimate, x, z, points)
     reason = f"product {product} {number(test.value)}, {sided_p(test.p_value, sign)}"
     return Moderation(
         shape="interaction",
@@ -197,7 +197,7 @@ def moderation_test(
         difference=_slope_difference(estimate, x, z, points),
         johnson_neyman=neyman,
         regions_in_data=inside,
-        ratio=math.exp(test.value) if estimate.is_count else math.nan,
+        ratio=math.exp(test.value) if estimate.link == "log" else math.nan,
         count_effects=counted,
         count_difference=count_gap,
     )
@@ -216,6 +216,35 @@ def moderator_values(estimate: Estimate, z: str) -> dict[str, float]:
         "P50": p50,
         "P90": p90,
     }
+
+
+def marginal_effects_at(
+    estimate: Estimate, x: str, z: str, points: Mapping[str, float]
+) -> tuple[tuple[MarginalEffect, ...], tuple[MarginalEffect, ...]]:
+    """Effects of x at chosen values of z.
+
+    Args:
+        estimate: a model with x, z and x:z.
+        x, z: base labels.
+        points: names -> uncentred values of z.
+
+    Returns:
+        (slopes of the index with x at its mean, average marginal effects on the expected count);
+        the second is empty unless the outcome is a count.
+
+    Raises:
+        NotEstimable: x is no variable of the model.
+    """
+    x, z = base_of(estimate, x), base_of(estimate, z)
+    index = tuple(_index_effect(estimate, x, z, name, at) for name, at in points.items())
+    if estimate.link != "log":
+        return index, ()
+    rows = {name: count_marginal(estimate, x, z, at) for name, at in points.items()}
+    counted = tuple(
+        _effect(estimate, name, points[name], value, estimate.std_error_of(gradient))
+        for name, (value, gradient) in rows.items()
+    )
+    return index, counted
 
 
 def _effect(estimate: Estimate, where: str, z: float, value: float, error: float) -> MarginalEffect:
@@ -281,22 +310,17 @@ def marginal_curve(estimate: Estimate, x: str, z: str, n_points: int = GRID_POIN
     )
 
 
-def _count_effects(
+def _count_difference(
     estimate: Estimate, x: str, z: str, points: Mapping[str, float]
-) -> tuple[tuple[MarginalEffect, ...], MarginalEffect | None]:
-    """Average marginal effects on the expected count, and their difference over +- 1 sd of z."""
-    if not estimate.is_count:
-        return (), None
-    rows = {name: count_marginal(estimate, x, z, at) for name, at in points.items()}
-    effects = tuple(
-        _effect(estimate, name, points[name], value, estimate.std_error_of(gradient))
-        for name, (value, gradient) in rows.items()
-    )
-    (low, g_low), (high, g_high) = rows["mean - 1 sd"], rows["mean + 1 sd"]
-    gap = points["mean + 1 sd"] - points["mean - 1 sd"]
+) -> MarginalEffect | None:
+    """Difference of average marginal effects on the expected count over +- 1 sd of z."""
+    if estimate.link != "log":
+        return None
+    ends = [points["mean - 1 sd"], points["mean + 1 sd"]]
+    (low, g_low), (high, g_high) = (count_marginal(estimate, x, z, at) for at in ends)
     error = estimate.std_error_of(g_high - g_low)
     name = "mean + 1 sd less mean - 1 sd"
-    return effects, _effect(estimate, name, gap, high - low, error)
+    return _effect(estimate, name, ends[1] - ends[0], high - low, error)
 
 
 def count_marginal(estimate: Estimate, x: str, z: str, at: float) -> tuple[float, FloatArray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from tertius.estimate.inference import p_value_of
+from tertius.inference.covariance import p_value_of
 from tertius.shapes.common import number
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.inference import p_value_of
 from tertius.estimate.result import Estimate, confidence_interval
-from tertius.estimate.two_way import FloatArray
+from tertius.inference.covariance import p_value_of
 from tertius.shapes.common import (
     ShapeResult,
     base_of,
@@ -100,7 +100,7 @@ def sign_test(
         p_one_sided=test.p_one_sided,
         p_two_sided=test.p_two_sided,
         effect_within_sd=step,
-        percent_within_sd=100 * math.expm1(step) if estimate.is_count else math.nan,
+        percent_within_sd=100 * math.expm1(step) if estimate.link == "log" else math.nan,
     )
 
 
@@ -160,7 +160,7 @@ def _sentence(estimate: Estimate, base: str, test: ScalarTest, step: float, reas
     """The finding in words, from its numbers."""
     outcome = estimate.spec.outcome_column
     sd = estimate.variables[base].sd_within
-    if estimate.is_count:
+    if estimate.link == "log":
         change = f"{100 * math.expm1(step):+.1f} % in expected {outcome}"
     else:
         change = f"{number(step)} in {outcome}"

@@ -211,7 +211,10 @@ def _fit(
     steps = [("risk set", n + 400, firms + 30), ("years with outcomes", n + 120, firms + 12),
              ("firms with any outcome", n, firms)]  # fmt: skip
     return {
-        "model": name, "estimator": raw["estimator"], "outcome": outcome, "n_obs": n,
+        "model": name, "estimator": raw["estimator"],
+        "estimator_label": "FE Poisson" if raw["estimator"] == "fe_poisson" else "FE OLS",
+        "link": "log" if raw["estimator"] == "fe_poisson" else "identity",
+        "outcome": outcome, "n_obs": n,
         "n_firms": firms, "n_years": 7, "n_clusters": firms, "effects": ["org_id", "year"],
         "cluster": "org_id", "dof": firms - 1.0, "mean_outcome": 2.9731,
         "se_convention": "clustered by org_id, G/(G-1) x (N-1)/(N-K)",

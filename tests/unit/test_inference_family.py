@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tertius.estimate.inference import (
+from tertius.inference.covariance import p_value_of, small_sample_factor
+from tertius.inference.multiple import (
+    benjamini_hochberg,
+    oriented,
+    romano_wolf,
+    stepdown,
+)
+from tertius.inference.power import minimum_detectable_effect
+from tertius.inference.score_bootstrap import (
     CHUNK,
     BootstrapDraws,
     Hypothesis,
-    benjamini_hochberg,
     cluster_bootstrap_draws,
     cluster_weights,
-    minimum_detectable_effect,
-    oriented,
-    p_value_of,
-    romano_wolf,
-    small_sample_factor,
-    stepdown,
 )
 
 

@@ -1,0 +1,68 @@
+"""Names of frames of dyads and of their columns; read without any table library."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+FIRM_YEARS = "firm_years"
+"""The frame of a model that reads the panel."""
+FRAMES = ("formation", "choices", "network", "tie_years")
+"""Frames of dyads: deals and sampled dyads without one; choice sets; every dyad of each year's
+network; ties at risk of ending."""
+OUTCOMES = {
+    "formation": ("event",),
+    "choices": ("event",),
+    "network": ("tie",),
+    "tie_years": ("ended", "cause"),
+}
+HISTORY = ("current_partner", "past_partner", "common_partners", "distance_km", "tech_proximity")
+OWN = {
+    "network": ("triangles", "gwesp", "gwdegree", "two_paths"),
+    "tie_years": ("duration", "late_entry"),
+}
+KEYS = ("a", "b", "ego", "alter", "stratum", "rate")
+"""Columns that options of estimators on dyads may name."""
+SUM, GAP, SAME = "__sum", "__gap", "same_"
+
+
+def member_variable(name: str) -> str | None:
+    """The panel variable whose sum or gap over both members a name stands for.
+
+    >>> member_variable("deg__gap"), member_variable("common_partners")
+    ('deg', None)
+    """
+    for suffix in (SUM, GAP):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return None
+
+
+def shared_attribute(name: str) -> str | None:
+    """The organisation's attribute whose equality a name stands for.
+
+    >>> shared_attribute("same_city"), shared_attribute("city")
+    ('city', None)
+    """
+    return name.removeprefix(SAME) if name.startswith(SAME) else None
+
+
+def is_known(
+    name: str, frame: str, variables: Collection[str], attributes: Collection[str]
+) -> bool:
+    """Whether a model on a frame of dyads may use a name.
+
+    Args:
+        name: an outcome or a variable of a term. frame: of `FRAMES`.
+        variables: of the codebook. attributes: of organisations.
+    """
+    if name in (*HISTORY, *OUTCOMES.get(frame, ()), *OWN.get(frame, ())):
+        return True
+    return member_variable(name) in variables or shared_attribute(name) in attributes
+
+
+def needed_inputs(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Panel variables and attributes that a list of names is made of, sorted."""
+    listed = list(names)
+    variables = {v for name in listed if (v := member_variable(name))}
+    attributes = {a for name in listed if (a := shared_attribute(name))}
+    return tuple(sorted(variables)), tuple(sorted(attributes))

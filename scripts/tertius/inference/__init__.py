@@ -1,0 +1,1 @@
+"""Inference: covariances, resampling, dependence over networks, families of tests, sensitivity."""
