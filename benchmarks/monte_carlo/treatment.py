@@ -262,7 +262,12 @@ CASES = (
     Case(
         "kink",
         kink,
-        (Coverage("x", 1.0), Coverage("x[change above kink]", -0.8), Coverage("kink", 0.5)),
+        (
+            Coverage("x", 1.0),
+            Coverage("x[change above kink]", -0.8),
+            Rate("kink", 0.87, 0.95, of="coverage", planted=0.5),
+        ),
+        note="the normal interval of the kink's place is short in finite samples (Hansen 2017)",
     ),
     Case("entropy_balance", entropy, ATT),
     Case(

@@ -139,22 +139,7 @@ def fit_gravity(
         raise ValueError(f"effects are of {EFFECTS}, the cluster is of {CLUSTERS}")
     if (y < 0).any():
         raise NotEstimable("negative_outcome", "y", "a flow is negative")
-    rows = informative_rows(dyads, y, effects)
-    dropped = {"pairs or partner-years without any flow, single rows": int((~rows).sum())}
-    while True:
-        if not rows.any():
-            raise NotEstimable("no_rows", "y", "no row carries information")
-        used = dyads.cut(rows)
-        absorbed = absorb(used, effects)
-        fit = reweighted_poisson(x[rows], y[rows], absorbed)
-        lost = _separated(fit, x[rows], y[rows], absorbed)
-        if not lost.any():
-            break
-        dropped["rows separated by a regressor"] = dropped.get(
-            "rows separated by a regressor", 0
-        ) + int(lost.sum())
-        rows[np.flatnonzero(rows)[lost]] = False
-        rows &= informative_rows(dyads, np.where(rows, y, np.nan), effects)
+    fit, rows, used, dropped = _fit_informative(dyads, y, x, effects)
     if not fit.converged:
         raise NotEstimable("no_maximum", "y", "the likelihood has no maximum in reach")
     covariance, truncated = _covariance(fit, y[rows], used, cluster)
@@ -171,6 +156,31 @@ def fit_gravity(
         iterations=fit.iterations,
         truncated=truncated,
     )
+
+
+def _fit_informative(
+    dyads: Dyads, y: FloatArray, x: FloatArray, effects: Sequence[str]
+) -> tuple[PoissonFit, BoolArray, Dyads, dict[str, int]]:
+    """Fit on the rows that carry information; rows found to be separated leave, counted."""
+    rows = informative_rows(dyads, y, effects)
+    n_separated = 0
+    while True:
+        if not rows.any():
+            raise NotEstimable("no_rows", "y", "no row carries information")
+        used = dyads.cut(rows)
+        absorbed = absorb(used, effects)
+        fit = reweighted_poisson(x[rows], y[rows], absorbed)
+        lost = _separated(fit, x[rows], y[rows], absorbed)
+        if not lost.any():
+            break
+        n_separated += int(lost.sum())
+        rows[np.flatnonzero(rows)[lost]] = False
+        rows &= informative_rows(dyads, np.where(rows, y, np.nan), effects)
+    dropped = {
+        "pairs or partner-years without any flow, single rows": int((~rows).sum()) - n_separated,
+        "rows separated by a regressor": n_separated,
+    }
+    return fit, rows, used, dropped
 
 
 def informative_rows(dyads: Dyads, y: FloatArray, effects: Sequence[str]) -> BoolArray:

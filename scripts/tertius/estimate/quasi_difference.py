@@ -26,6 +26,7 @@ from tertius.estimate.sample import (
     KEPT,
     NO_NEIGHBOUR,
     SINGLETON,
+    Reasons,
     Sample,
     make_sample,
     trim_rows,
@@ -83,14 +84,7 @@ def fit_quasi_differenced(design: Design) -> Estimate:
         outcome = design.spec.outcome_column
         raise NotEstimable("negative_outcome", outcome, f"{outcome} is negative in some rows")
     years = design.frame["year"].to_numpy().astype(np.int64)
-    reasons = trim_rows(design, np.zeros(len(design.y), dtype=np.int8), counts=True)
-    while True:
-        kept = reasons == KEPT
-        lonely = kept & ~_has_neighbour(design.firm, years, kept)
-        if not lonely.any():
-            break
-        reasons[lonely] = NO_NEIGHBOUR
-        reasons = trim_rows(design, reasons, counts=True)
+    reasons = _rows_with_neighbours(design, years)
     sample = make_sample(design, reasons, (ALL_ZERO, SINGLETON, NO_NEIGHBOUR))
     firm, when = design.firm[sample.rows], years[sample.rows]
     start = absorbed_poisson(sample.x, sample.y, sample.effects)
@@ -121,6 +115,19 @@ def fit_quasi_differenced(design: Design) -> Estimate:
             plain_words=(f"{len(moments.first)} pairs of consecutive years are used",),
         ),
     )
+
+
+def _rows_with_neighbours(design: Design, years: IntArray) -> Reasons:
+    """Reasons (n,) why rows leave: no count in the firm, one row, no year before or after."""
+    reasons = trim_rows(design, np.zeros(len(design.y), dtype=np.int8), counts=True)
+    while True:
+        kept = reasons == KEPT
+        lonely = kept & ~_has_neighbour(design.firm, years, kept)
+        if not lonely.any():
+            break
+        reasons[lonely] = NO_NEIGHBOUR
+        reasons = trim_rows(design, reasons, counts=True)
+    return reasons
 
 
 def _has_neighbour(firm: IntArray, year: IntArray, keep: BoolArray) -> BoolArray:
