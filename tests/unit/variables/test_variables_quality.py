@@ -71,7 +71,8 @@ def lived(make, new_patent):
                        {"pid": "d", "kind": "licence", "date": dt.date(2011, 1, 1)}],
         choke_classes=[{"code": "H04", "since": dt.date(2001, 6, 1)}],
         firm_years=[{"org_id": "F", "year": 2000, "rd": 6.0},
-                    {"org_id": "G", "year": 2000, "rd": 0.0}, {"org_id": "F", "year": 2001}, {"org_id": "F", "year": 2002, "rd": 1.0}],
+                    {"org_id": "G", "year": 2000, "rd": 0.0}, {"org_id": "F", "year": 2001},
+                    {"org_id": "F", "year": 2002, "rd": 1.0}],
     )  # fmt: skip
 
 

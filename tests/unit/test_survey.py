@@ -1,0 +1,212 @@
+"""Survey scales: scoring, waves, reliability, factors against R, common-method checks."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tertius.problems import InputError
+from tertius.survey import (
+    average_variance,
+    confirm,
+    cronbach_alpha,
+    harman_share,
+    htmt,
+    latent_method,
+    marker_adjusted,
+    nearest_wave,
+    omega,
+    scale_report,
+    scale_scores,
+    scored_items,
+    validation,
+)
+from tertius.tables import SCHEMAS
+
+# Correlations of six tests, 112 people: `ability.cov` of R's datasets, as correlations.
+ABILITY = np.array(
+    [
+        [24.641, 5.991, 33.520, 6.023, 20.755, 29.701],
+        [5.991, 6.700, 18.137, 1.782, 4.936, 7.204],
+        [33.520, 18.137, 149.831, 19.424, 31.430, 50.753],
+        [6.023, 1.782, 19.424, 12.711, 4.757, 9.075],
+        [20.755, 4.936, 31.430, 4.757, 52.604, 66.762],
+        [29.701, 7.204, 50.753, 9.075, 66.762, 135.292],
+    ]
+)
+
+
+def _table(name, rows):
+    schema = {label: column.dtype for label, column in SCHEMAS[name].columns.items()}
+    return pl.DataFrame(rows, schema=schema)
+
+
+@pytest.fixture(scope="module")
+def key():
+    rows = [
+        {"item_id": "t1", "scale": "trust", "dimension": None, "reverse": False},
+        {"item_id": "t2", "scale": "trust", "dimension": None, "reverse": True,
+         "lowest": 1.0, "highest": 7.0},
+        {"item_id": "n1", "scale": "net", "dimension": "a", "reverse": False},
+        {"item_id": "n2", "scale": "net", "dimension": "a", "reverse": False},
+        {"item_id": "n3", "scale": "net", "dimension": "b", "reverse": False},
+    ]  # fmt: skip
+    return _table("survey_key", rows)
+
+
+def _answers(rows):
+    return _table(
+        "survey_firm",
+        [{"org_id": o, "wave": dt.date(y, 6, 1), "item_id": i, "value": v} for o, y, i, v in rows],
+    )
+
+
+def test_reversed_items_are_turned_and_scales_are_means(key):
+    answers = _answers(
+        [("F", 2005, "t1", 6.0), ("F", 2005, "t2", 2.0), ("F", 2005, "n1", 3.0),
+         ("F", 2005, "n3", 5.0), ("G", 2005, "n1", None), ("G", 2005, "n3", 1.0)]
+    )  # fmt: skip
+    scores = scale_scores(scored_items(answers, key), key)
+    found = {(o, s, d): v for o, s, d, v in scores.select(
+        "org_id", "scale", "dimension", "value").iter_rows()}  # fmt: skip
+    assert found[("F", "trust", None)] == (6 + (8 - 2)) / 2
+    assert found[("F", "net", None)] == 4.0
+    assert found[("F", "net", "a")] == 3.0  # one of two items is half
+    assert found[("G", "net", None)] is None  # one of three is not
+    assert found[("G", "net", "b")] == 1.0
+
+
+def test_faults_of_a_survey_are_told_together(key):
+    bare = key.with_columns(lowest=pl.lit(None, pl.Float64))
+    with pytest.raises(InputError) as caught:
+        scored_items(_answers([("F", 2005, "t9", 1.0), ("F", 2005, "t1", 1.0)]), bare)
+    assert "survey_key has no such item" in str(caught.value)
+    assert "a reversed item needs lowest and highest" in str(caught.value)
+    with pytest.raises(InputError, match="1 answers lie outside"):
+        scored_items(_answers([("F", 2005, "t2", 9.0)]), key)
+
+
+def test_the_nearest_wave_is_never_later_than_the_year():
+    scores = pl.DataFrame(
+        {"org_id": ["F", "F"], "wave": [dt.date(2004, 12, 31), dt.date(2007, 1, 1)],
+         "value": [1.0, 2.0]}
+    )  # fmt: skip
+    years = [2003, 2004, 2006, 2007]
+    wanted = pl.DataFrame(
+        {"org_id": ["F"] * 4 + ["G"], "year": pl.Series([*years, 2007], dtype=pl.Int32)}
+    )
+    found = nearest_wave(scores, wanted)
+    assert found["value"].to_list() == [None, 1.0, 1.0, 2.0, None]
+    assert found["age"].to_list() == [None, 0, 2, 0, None]
+
+
+def test_alpha_by_hand():
+    # Item variances 1 and 1, covariance 1/2: alpha = 2 (1 - 2/3).
+    x = np.array([[1, 2], [2, 1], [3, 3]])
+    assert cronbach_alpha(x) == pytest.approx(2 * (1 - 2 / 3))
+    assert np.isnan(cronbach_alpha(x[:, :1]))
+    assert np.isnan(cronbach_alpha(x[:2]))
+    assert cronbach_alpha(x, [2, 2, 2]) == pytest.approx(cronbach_alpha(x))
+    assert omega([0.6, 0.8], [0.64, 0.36]) == pytest.approx(1.96 / 2.96)
+    assert average_variance([0.6, 0.8]) == pytest.approx(0.5)
+
+
+def test_one_factor_equals_factanal_of_r():
+    # factanal(covmat = ability.cov, factors = 1)$uniquenesses
+    model = confirm(ABILITY, [0] * 6, 112)
+    uniqueness = 1 - model.standardised**2
+    expected = [0.535, 0.853, 0.748, 0.910, 0.232, 0.280]
+    assert uniqueness == pytest.approx(expected, abs=6e-4)
+    assert model.df == 9
+    # Its statistic 75.18 carries Bartlett's factor n - 1 - (2p + 5)/6 - 2/3 in the place of n - 1.
+    bartlett = 112 - 1 - (2 * 6 + 5) / 6 - 2 / 3
+    assert model.chi2 / 111 * bartlett == pytest.approx(75.18, abs=0.006)
+    assert model.converged
+
+
+def _implied(loadings, groups, between):
+    load = np.zeros((len(loadings), 2))
+    load[np.arange(len(loadings)), groups] = loadings
+    phi = np.array([[1.0, between], [between, 1.0]])
+    sigma = load @ phi @ load.T
+    np.fill_diagonal(sigma, 1.0)
+    return sigma
+
+
+def test_a_true_model_fits_without_error():
+    loadings, groups = [0.8, 0.7, 0.6, 0.9, 0.75, 0.5], [0, 0, 0, 1, 1, 1]
+    sigma = _implied(loadings, groups, 0.4)
+    model = confirm(sigma, groups, 300)
+    assert model.standardised == pytest.approx(loadings, abs=1e-5)
+    assert model.correlations[0, 1] == pytest.approx(0.4, abs=1e-5)
+    assert (model.chi2, model.rmsea, model.cfi) == pytest.approx((0.0, 0.0, 1.0), abs=1e-6)
+    assert model.df == 8
+    ratios = htmt(sigma, groups)
+    assert ratios[0, 1] == pytest.approx(0.4, abs=0.01)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000))
+def test_units_of_the_items_change_no_fit(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(200, 1)) * 0.8 + rng.normal(size=(200, 4))
+    s = np.cov(x.T)
+    scale = rng.uniform(0.5, 5.0, 4)
+    one, other = (confirm(m, [0, 0, 1, 1], 200) for m in (s, s * np.outer(scale, scale)))
+    assert one.chi2 == pytest.approx(other.chi2, abs=1e-6)
+    assert one.loadings * scale == pytest.approx(other.loadings, rel=1e-4)
+
+
+def test_models_without_information_are_refused():
+    with pytest.raises(ValueError, match="degrees of freedom"):
+        confirm(np.eye(2), [0, 0], 50)
+    with pytest.raises(ValueError, match="positive definite"):
+        confirm(np.ones((4, 4)), [0, 0, 0, 0], 50)
+
+
+def test_common_method_is_found_where_it_is():
+    loadings, groups = [0.7, 0.7, 0.7, 0.7, 0.7, 0.7], [0, 0, 0, 1, 1, 1]
+    clean = _implied(loadings, groups, 0.0)
+    common = clean + 0.15
+    np.fill_diagonal(common, 1.0)
+    assert latent_method(clean, groups, 300).share == pytest.approx(0.0, abs=1e-4)
+    assert harman_share(np.eye(4)) == pytest.approx(0.25)
+    assert harman_share(common) > harman_share(clean)
+    adjusted = marker_adjusted(np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]]), 2)
+    assert adjusted[0, 1] == pytest.approx((0.5 - 0.2) / 0.8)
+
+
+def test_the_report_flags_weak_scales_and_the_validation_correlates():
+    rng = np.random.default_rng(3)
+    n, rows = 200, []
+    for k in range(n):
+        a, b = rng.normal(size=2)
+        for item, true in (("a1", a), ("a2", a), ("a3", a), ("b1", b), ("b2", 0.0), ("b3", b)):
+            noise = 0.4 if item[0] == "a" else 1.5
+            rows.append((f"o{k}", 2005, item, float(true + noise * rng.normal())))
+    key = _table(
+        "survey_key",
+        [
+            {"item_id": i, "scale": i[0], "reverse": False}
+            for i in ("a1", "a2", "a3", "b1", "b2", "b3")
+        ],
+    )
+    report = scale_report(scored_items(_answers(rows), key), key)
+    good, bad = report.rows(named=True)
+    assert good["n"] == 200
+    assert good["alpha"] > 0.9
+    assert good["flags"] == ""
+    assert "alpha" in bad["flags"].split()
+    small = scale_report(scored_items(_answers(rows), key), key, least=500)
+    assert small["omega"].null_count() == 2
+    x = np.arange(30.0)
+    panel = pl.DataFrame({"sv": x, "proxy": x**3, "flat": np.ones(30)})
+    table = validation(panel, {"sv": "proxy"})
+    assert table.row(0)[:3] == ("sv", "proxy", 30)
+    assert table["spearman"].item() == pytest.approx(1.0)
+    assert validation(panel, {"sv": "flat"})["pearson"].item() is None
