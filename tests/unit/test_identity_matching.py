@@ -14,7 +14,7 @@ from tertius.identity.evidence import MERGE_AT, Context, Evidence, Judge
 from tertius.identity.groups import OWNERS, heads
 from tertius.identity.match import Anchor
 from tertius.problems import InputError
-from tertius.registry.lexicon import Decision, load_lexicon
+from tertius.registry.lexicon import Decision, Parent, load_lexicon
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = ROOT / "tests" / "data" / "identity"
@@ -318,6 +318,29 @@ def test_a_merger_after_a_year_does_not_join_two_firms_in_that_year():
         pl.Series("parent_from", [2006, None, None], dtype=pl.Int32)
     )
     assert held(resolve(later, "organisation", READER, "controlling").tables) == held(alone)
+
+
+def test_listed_parents_count_by_share_and_control_from_their_year():
+    rows = (
+        Parent("Alpha Ltd", "Zeta AG", 2005, None, 0.6, False),
+        Parent("Beta Ltd", "Zeta AG", None, None, 0.2, True),
+        Parent("Unknown Ltd", "Alpha Ltd", None, None, 1.0, True),
+    )
+    reader = Reader(replace(LEXICON, parents=rows))
+    study = merger_study()
+    study["organisations"] = study["organisations"].drop("parent", "parent_from")
+
+    def found(rule):
+        return [row[:2] for row in held(resolve(study, "organisation", reader, rule).tables)]
+
+    alone = [("P4", "alpha"), ("P4", "beta"), ("P5", "alpha"), ("P5", "beta"), ("P5", "gamma")]
+    assert found("none") == alone
+    assert found("majority") == [
+        ("P4", "alpha"), ("P4", "beta"), ("P5", "beta"), ("P5", "gamma"), ("P5", "zeta"),
+    ]  # fmt: skip
+    assert found("controlling") == [
+        ("P4", "alpha"), ("P4", "zeta"), ("P5", "gamma"), ("P5", "zeta"),
+    ]  # fmt: skip
 
 
 def wilson_low(hits, n, z=1.96):

@@ -86,6 +86,8 @@ class Reader:
         self._anywhere = {
             tuple(form.form.split()): form for form in lexicon.legal_forms if form.place == "any"
         }
+        self._lasts = frozenset(form[-1] for form in self._ends)
+        self._firsts = frozenset(form[0] for form in self._starts)
         self._longest = max((len(k) for k in (*self._ends, *self._starts)), default=1)
         self._han = [_han_form(form) for form in _longest_first(lexicon.legal_forms)]
         self._single = {k: v for k, v in lexicon.abbreviations.items() if " " not in k}
@@ -121,7 +123,7 @@ class Reader:
         if name.isascii() and name.isdigit():
             return Parsed(name, name, (name,), (name,), (name,))
         key, forms, areas = self._once(name)
-        for _ in range(8):
+        for _ in range(0 if self._is_settled(key) else 8):
             again, _, _ = self._once(key)
             if again == key:
                 break
@@ -131,6 +133,21 @@ class Reader:
         core = tuple(sorted(words))
         core = words if core == words else core  # one tuple in place of two equal ones
         return Parsed(name, key, words, core, numbers, forms, areas, han)
+
+    def _is_settled(self, key: str) -> bool:
+        """Whether plainly no rule applies to a key any more; spares most names a second reading."""
+        words = key.split()
+        return (
+            key.isascii()
+            and bool(words)
+            and all(len(word) > 2 and word != "and" for word in words)
+            and self._heads.isdisjoint(words)
+            and words[-1] not in self._lasts
+            and words[0] not in self._firsts
+            and (len(words) < 2 or words[-2] not in self._lasts)
+            and all(self._short(word) == word for word in words)
+            and _TAIL_WORDS.search(key) is None
+        )
 
     def _once(self, name: str) -> tuple[str, tuple[str, ...], frozenset[str]]:
         text = self.text(name)

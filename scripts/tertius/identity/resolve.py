@@ -11,11 +11,11 @@ import polars as pl
 from tertius.identity.clusters import LARGEST_CLUSTER
 from tertius.identity.context import contexts_of
 from tertius.identity.convert import inventors_of, with_ids
-from tertius.identity.groups import heads, owners_of
+from tertius.identity.groups import OWNERS, heads, owners_of
 from tertius.identity.kinds import TypeReader
 from tertius.identity.match import MATCH_SCHEMA, Matches, anchors_of, free_id, match_names
 from tertius.identity.match import registered as with_made_ids
-from tertius.identity.names import Reader
+from tertius.identity.names import Parsed, Reader
 from tertius.identity.text import person_key, slug
 from tertius.sources.result import Step, step
 from tertius.tables import SCHEMAS
@@ -79,6 +79,8 @@ def resolve(
     known = with_made_ids(listed.filter(pl.col("type") != "person"), reader)
     mentions = _mentions(tables)
     persons, counted = _persons(listed, mentions, tables.get("patent_inventors"))
+    if roll_up != "none":
+        mentions = _with_parents(mentions, known, reader)
     counts = {n: k for n, k in mentions.select("name", "n_records").rows() if n not in persons}
     made = match_names(
         counts,
@@ -91,7 +93,8 @@ def resolve(
     matches = _match_frame(mentions, made, persons, set(known["org_id"]), reader)
     organisations, guessed = _organisations(known, matches, TypeReader(reader))
     ids = {name: org_id for name, org_id in matches.select("name", "org_id").rows() if org_id}
-    found = heads(owners_of(organisations), _years(tables), roll_up)
+    owners = pl.concat([owners_of(organisations), _listed_owners(matches, organisations, reader)])
+    found = heads(owners, _years(tables), roll_up)
     resolved, steps = with_ids(tables, ids, found)
     if "patent_inventors" in tables:
         resolved["patent_inventors"], people, more = inventors_of(tables["patent_inventors"])
@@ -101,6 +104,48 @@ def resolve(
     ledger = [*counted, *_method_counts(matches), *_review_counts(made), *guessed, *steps]
     ledger.append(step(f"{unit}s", organisations.height))
     return Identity(resolved, matches, made.review, tuple(ledger))
+
+
+def _with_parents(mentions: pl.DataFrame, known: pl.DataFrame, reader: Reader) -> pl.DataFrame:
+    """Names with the listed parents (no records) of those that occur."""
+    keys = {reader.key(name) for name in (*mentions["name"], *known["name"])}
+    parents = {p.parent for p in reader.lexicon.parents if reader.key(p.name) in keys}
+    new = sorted(parents - {*mentions["name"], *known["name"]})
+    schema = {"name": pl.String, "n_records": pl.Int64}
+    extra = pl.DataFrame({"name": new, "n_records": [0] * len(new)}, schema=schema)
+    return pl.concat([mentions, extra]).sort("name")
+
+
+def _listed_owners(
+    matches: pl.DataFrame, organisations: pl.DataFrame, reader: Reader
+) -> pl.DataFrame:
+    """Owners of `config/identity/parents.csv`; both names must read as organisations here."""
+    places: dict[tuple[str, frozenset[str]], str] = {}
+    wanted = {reader.key(n) for p in reader.lexicon.parents for n in (p.name, p.parent)}
+    told = [*matches.select("name", "org_id").drop_nulls().rows()]
+    told += organisations.select("name", "org_id").drop_nulls().rows()
+    for name, org_id in sorted(told):
+        parsed = reader.parse(name)
+        if parsed.key in wanted:
+            places.setdefault((parsed.key, parsed.areas), org_id)
+    rows = []
+    for link in reader.lexicon.parents:
+        ends = [reader.parse(name) for name in (link.name, link.parent)]
+        org, owner = (_place(end, places) for end in ends)
+        if org is not None and owner is not None and org != owner:
+            rows.append((org, owner, link.from_year, link.to_year, link.share, link.controls))
+    return pl.DataFrame(rows, schema=OWNERS, orient="row")
+
+
+def _place(name: Parsed, places: Mapping[tuple[str, frozenset[str]], str]) -> str | None:
+    """The organisation of a name of equal key and law; a name without law fits any one."""
+    exact = places.get((name.key, name.areas))
+    fits = {
+        org_id
+        for (key, areas), org_id in places.items()
+        if key == name.key and (not areas or not name.areas or areas & name.areas)
+    }
+    return exact or (next(iter(fits)) if len(fits) == 1 else None)
 
 
 def _years(tables: Mapping[str, pl.DataFrame]) -> list[int]:

@@ -17,6 +17,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "known_types": ("name", "type", "reason"),
     "legal_forms": ("form", "language", "areas", "place", "short"),
     "overrides": ("name_a", "name_b", "decision", "reason"),
+    "parents": ("name", "parent", "from_year", "to_year", "share", "controls", "reason"),
     "person_names": ("name", "kind"),
     "simplified": ("traditional", "simplified"),
     "stop_words": ("word",),
@@ -33,14 +34,21 @@ CODES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("type_words", "type"): ORGANISATION_TYPES,
     ("known_types", "type"): ORGANISATION_TYPES,
     ("overrides", "decision"): ("same", "different"),
+    ("parents", "controls"): ("yes", "no"),
 }
-MAY_BE_EMPTY = {("abbreviations", "short"), ("legal_forms", "areas"), ("transliteration", "latin")}
+MAY_BE_EMPTY = {
+    ("abbreviations", "short"),
+    ("legal_forms", "areas"),
+    ("transliteration", "latin"),
+    *(("parents", column) for column in ("from_year", "to_year", "share", "controls")),
+}
 KEYS: Mapping[str, tuple[str, ...]] = {
     "abbreviations": ("word",),
     "aliases": ("name",),
     "generic_words": ("word",),
     "known_types": ("name",),
     "legal_forms": ("form", "place"),
+    "parents": ("name", "parent", "from_year"),
     "person_names": ("name", "kind"),
     "simplified": ("traditional",),
     "stop_words": ("word",),
@@ -78,6 +86,18 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Parent:
+    """An owner: first and last year, share in [0, 1], control (None: unknown)."""
+
+    name: str
+    parent: str
+    from_year: int | None
+    to_year: int | None
+    share: float | None
+    controls: bool | None
+
+
+@dataclass(frozen=True)
 class Lexicon:
     """Everything that identity knows about words; see `config/identity`.
 
@@ -90,6 +110,7 @@ class Lexicon:
         aliases: (name, same_as, reason): other names of one organisation.
         type_words: (type, word, place, strength).
         known_types: name -> type.
+        parents: owners with their years.
         given, surnames, surnames_han: names of persons.
         decisions: overrides; they win over every rule.
     """
@@ -102,6 +123,7 @@ class Lexicon:
     aliases: tuple[tuple[str, str, str], ...]
     type_words: tuple[tuple[str, str, str, str], ...]
     known_types: Mapping[str, str]
+    parents: tuple[Parent, ...]
     given: frozenset[str]
     surnames: frozenset[str]
     surnames_han: frozenset[str]
@@ -125,6 +147,7 @@ def load_lexicon(folder: Path, decisions: Path | None = None) -> Lexicon:
     rows = {name: _rows(folder / f"{name}.csv", name, problems) for name in COLUMNS}
     _check_chains(rows["simplified"], "traditional", "simplified", problems)
     _check_shorts(rows["abbreviations"], problems)
+    _check_parents(rows["parents"], problems)
     for name, column in (("simplified", "traditional"), ("transliteration", "letter")):
         for row in rows[name]:
             if len(row[column]) != 1:
@@ -157,6 +180,7 @@ def _lexicon(rows: Mapping[str, Sequence[Row]], decided: Sequence[Decision]) -> 
         type_words=tuple(
             (row["type"], row["word"], row["place"], row["strength"]) for row in rows["type_words"]
         ),
+        parents=tuple(_parent(row) for row in rows["parents"]),
         known_types={row["name"]: row["type"] for row in rows["known_types"]},
         given=names["given"],
         surnames=names["surname"],
@@ -178,7 +202,7 @@ def _rows(path: Path, name: str, problems: Problems) -> list[Row]:
             where = f"{path.name}, line {number}, {column}"
             if not value and (name, column) not in MAY_BE_EMPTY:
                 problems.add(where, "the cell is empty")
-            elif known and value not in known:
+            elif known and value and value not in known:
                 problems.add(where, f"{value!r} is not known", did_you_mean(value, known))
     _check_keys(rows, name, path.name, problems)
     return rows
@@ -224,6 +248,34 @@ def _check_shorts(rows: Sequence[Row], problems: Problems) -> None:
             if short in words and short != row["word"]:
                 what = f"{short!r}, short for {row['word']!r}, is itself shortened"
                 problems.add("abbreviations.csv", what, "use the end of the chain")
+
+
+def _check_parents(rows: Sequence[Row], problems: Problems) -> None:
+    for number, row in enumerate(rows, 2):
+        where = f"parents.csv, line {number}"
+        years = [row[column] for column in ("from_year", "to_year")]
+        if not all(not year or (year.isdigit() and len(year) == 4) for year in years):
+            problems.add(where, f"{years} are not two years", "four digits or nothing")
+        elif all(years) and years[0] > years[1]:
+            problems.add(where, f"{years[0]} is after {years[1]}")
+        try:
+            share = float(row["share"] or 0.0)
+        except ValueError:
+            share = -1.0
+        if not 0.0 <= share <= 1.0:
+            problems.add(where, f"share {row['share']!r} is not in [0, 1]", "a share, no per cent")
+
+
+def _parent(row: Row) -> Parent:
+    first, last, share = row["from_year"], row["to_year"], row["share"]
+    return Parent(
+        row["name"],
+        row["parent"],
+        int(first) if first else None,
+        int(last) if last else None,
+        float(share) if share else None,
+        {"yes": True, "no": False}.get(row["controls"]),
+    )
 
 
 def _decision(row: Row) -> Decision:
