@@ -35,6 +35,9 @@ PATENT_KINDS = ("invention", "utility", "design")
 FUNCTIONS = ("RD", "license", "manufacture", "marketing", "supply", "standard", "other")
 POLICY_LEVELS = ("national", "provincial", "city")
 POLICY_KINDS = ("industry", "regional", "pilot", "ip", "data", "finance", "embargo")
+PRODUCT_KINDS = ("product", "trademark", "app", "service")
+STANDARD_ROLES = ("drafter", "contributor", "declarant", "member")
+LITIGATION_ROLES = ("plaintiff", "defendant")
 STATUSES = (
     "ok",
     "undefined_isolate",
@@ -213,6 +216,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 rd=_real(False, 0.0),
                 employees=_real(False, 0.0),
                 net_income=_real(),
+                patents_reported=_real(False, 0.0),
             ),
             _schema(
                 "industry_years",
@@ -242,6 +246,50 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 effective=_date(True),
                 end=_date(),
                 intensity=_real(),
+            ),
+            _schema(
+                "survey_answers",
+                ("org_id", "wave", "item_id"),
+                org_id=_text(True),
+                wave=_year(True),
+                item_id=_text(True),
+                value=_real(True),
+            ),
+            _schema(
+                "survey_items",
+                ("item_id",),
+                item_id=_text(True),
+                scale=_text(True),
+                dimension=_text(),
+                reverse=_flag(True),
+            ),
+            _schema(
+                "products",
+                ("product_id", "org_id"),
+                product_id=_text(True),
+                org_id=_text(True),
+                date=_date(True),
+                kind=_text(True, PRODUCT_KINDS),
+                market=_text(),
+            ),
+            _schema(
+                "standards",
+                ("standard_id", "org_id", "role"),
+                standard_id=_text(True),
+                org_id=_text(True),
+                role=_text(True, STANDARD_ROLES),
+                date=_date(True),
+                body=_text(),
+            ),
+            _schema(
+                "litigations",
+                ("case_id", "org_id"),
+                case_id=_text(True),
+                org_id=_text(True),
+                role=_text(True, LITIGATION_ROLES),
+                filed=_date(True),
+                ended=_date(),
+                pid=_text(),
             ),
         )
     }

@@ -296,6 +296,8 @@ def _flag(raw: pl.Series, mapping: Mapping[str, Any], field: Field) -> pl.Series
     if raw.dtype == pl.Boolean:
         return raw
     words = dict.fromkeys(TRUE_WORDS, True) | dict.fromkeys(FALSE_WORDS, False)
+    declared = mapping.get("codes", {}).get(field.name, {})
+    words |= {str(word).lower(): bool(flag) for word, flag in declared.items()}
     lowered = _text(raw, mapping, field).str.to_lowercase()
     return lowered.replace_strict(words, default=None, return_dtype=pl.Boolean)
 

@@ -17,7 +17,7 @@ import rdata
 
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.sources.loaded import Loaded, check_header, clean_label, row_numbers
-from tertius.sources.result import step
+from tertius.sources.result import Step, step
 from tertius.sources.rows import plain_records
 from tertius.sources.text import OLE_MARK, REGISTRY, decode, read_bytes
 from tertius.sources.workbook import read_workbook
@@ -39,6 +39,7 @@ OPTIONS = (
 )
 """Keys of a mapping that say how its file is to be opened."""
 POLICIES: Mapping[str, tuple[str, ...]] = {
+    "repeated_column": ("stop", "first"),
     "ragged_row": ("stop", "skip"),
     "unreadable_cell": ("stop", "empty"),
     "empty_cell": ("stop", "skip"),
@@ -176,7 +177,8 @@ def _text(path: Path, options: Mapping[str, Any]) -> Loaded:
         skip=policy(options, "ragged_row") == "skip",
         quotes=bool(options.get("quotes", True)),
     )
-    frame = _parsed(records.text, separator, path, records.found)
+    first = policy(options, "repeated_column") == "first"
+    frame, repeated = _parsed(records.text, separator, path, records.found, first)
     if frame.height != len(records.numbers):
         what = f"the file has {len(records.numbers)} records, {frame.height} could be read"
         raise InputError([*records.found, Problem(str(path), what, "look for stray quotes")])
@@ -186,12 +188,18 @@ def _text(path: Path, options: Mapping[str, Any]) -> Loaded:
         pl.Series(records.numbers, dtype=pl.Int64),
         encoding,
         tuple(records.found),
-        tuple(records.ledger),
+        (*records.ledger, *repeated),
     )
 
 
-def _parsed(text: str, separator: str, path: Path, found: list[Problem]) -> pl.DataFrame:
-    """Columns of strings, without columns that have no name and no content."""
+def _parsed(
+    text: str, separator: str, path: Path, found: list[Problem], first: bool
+) -> tuple[pl.DataFrame, list[Step]]:
+    """Columns of strings, without columns that have no name and no content.
+
+    Of columns with one name the first is kept where `first` says so, and cells of the others that
+    differ from it are counted.
+    """
     header = text.split("\n", 1)[0]
     if not header.strip():
         raise InputError([*found, Problem(str(path), "the header is empty", "mend the file")])
@@ -203,15 +211,21 @@ def _parsed(text: str, separator: str, path: Path, found: list[Problem]) -> pl.D
         raise_if_empty=False,
     )
     labels = [str(label or "") for label in frame.row(0)]
-    check_header([label for label in labels if clean_label(label)], path, found)
-    columns = {}
-    for label, column in zip(labels, frame.slice(1), strict=True):
-        if clean_label(label):
+    if not first:
+        check_header([label for label in labels if clean_label(label)], path, found)
+    columns: dict[str, pl.Series] = {}
+    ledger = []
+    for label, column in zip(map(clean_label, labels), frame.slice(1), strict=True):
+        if label in columns:
+            other = int(columns[label].ne_missing(column).sum())
+            words = f"cells of the repeated column {label!r} that differ from the first"
+            ledger.append(step(words, other, "the first column is read"))
+        elif label:
             columns[label] = column
         elif column.null_count() < len(column):
             what = "a column with content has no name in the header"
             raise InputError([*found, Problem(str(path), what, "name it, or empty it")])
-    return pl.DataFrame(columns)
+    return pl.DataFrame(columns), ledger
 
 
 def _check_is_table(body: str, path: Path, before: int) -> None:
