@@ -22,7 +22,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from tertius.problems import SHOWN, InputError, Problem, Problems, did_you_mean
+from tertius.problems import SHOWN, InputError, Problems, did_you_mean
 from tertius.sources.bundle_files import STREAMED_FROM, RawFile, bring_in, literal, quoted
 from tertius.sources.bundle_rows import write_finished
 from tertius.sources.bundle_sql import (
@@ -137,7 +137,8 @@ def stream(
                     target = None if problems.found else folder / f"{name}.parquet"
                     steps = _write_table(bundle, name, target)
                     ledger += [{**line, "step": f"{name}: {line['step']}"} for line in steps]
-                    written[name] = folder / f"{name}.parquet"
+                    if target is not None and target.exists():
+                        written[name] = target
                 except InputError as error:
                     problems.extend(error.problems)
             problems.raise_if_any()
@@ -248,10 +249,7 @@ def _write_table(bundle: _Bundle, name: str, target: Path | None) -> list[Step]:
             f"{typed_sql(f, texts[f.name], spec)} AS {quoted(f.name)}" for f in fields
         )
         parts.append(f"SELECT {cells} {source} WHERE {' AND '.join([kept, *filled])}")
-    if not parts:
-        what = f"no file of the table {name} is there"
-        raise InputError([Problem(bundle.scope.where, what, "put one there, or drop the table")])
-    if target is None:
+    if target is None or not parts:
         return ledger
     policy = _specs(bundle.mapping, name)[0]["policies"].get("repeated_id", "stop")
     rows = " UNION ALL BY NAME ".join(parts)
