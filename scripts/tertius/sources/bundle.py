@@ -68,10 +68,11 @@ OF_PATENTS = {
 FIRST_DATE = "coalesce(prio_date, app_date, pub_date, grant_date)"
 
 
-def read(path: Path, mapping: Mapping[str, Any]) -> SourceTables:
+def read(path: Path, mapping: Mapping[str, Any], first_bytes: int | None = None) -> SourceTables:
     """The tables of a bundle, in memory; see `stream`."""
     with tempfile.TemporaryDirectory() as folder:
-        written, ledger = stream(path, mapping, Path(folder) / "tables")
+        target = Path(folder) / "tables"
+        written, ledger = stream(path, mapping, target, first_bytes=first_bytes)
         tables = {name: pl.read_parquet(file) for name, file in written.items()}
     return SourceTables(tables, tuple(ledger))
 
@@ -95,6 +96,7 @@ def stream(
     *,
     memory: str = MEMORY,
     streamed_from: int = STREAMED_FROM,
+    first_bytes: int | None = None,
 ) -> tuple[dict[str, Path], list[Step]]:
     """Write the tables of a bundle, each sorted by its key, without ever holding one.
 
@@ -106,6 +108,7 @@ def stream(
             None.
         memory: what the engine may hold.
         streamed_from: bytes from which a text file is streamed and not read as a whole.
+        first_bytes: look at the first bytes of streamed files only, for a quick check.
 
     Returns:
         The file of each table, and the ledger.
@@ -126,7 +129,9 @@ def stream(
     }
     try:
         with duckdb.connect(":memory:", config=settings) as engine:
-            files, ledger = bring_in(engine, path, mapping["files"], scratch, streamed_from)
+            files, ledger = bring_in(
+                engine, path, mapping["files"], scratch, streamed_from, first_bytes
+            )
             engine.execute("SET preserve_insertion_order=false")
             bundle = _opened(engine, files, mapping, path, years)
             written: dict[str, Path] = {}

@@ -68,6 +68,7 @@ def bring_in(
     declared: Mapping[str, Any],
     scratch: Path,
     streamed_from: int = STREAMED_FROM,
+    first_bytes: int | None = None,
 ) -> tuple[dict[str, RawFile], list[Step]]:
     """Every declared file that is there, in columns.
 
@@ -78,6 +79,7 @@ def bring_in(
             `loader.OPTIONS`}; a name stands for its packed forms too.
         scratch: folder for the columnar files.
         streamed_from: bytes from which a text file is streamed.
+        first_bytes: of a streamed file only this many bytes are looked at, when given.
 
     Returns:
         The files by role; a ledger of what was left out.
@@ -103,7 +105,8 @@ def bring_in(
         file, member = place
         options |= {"member": member} if member else {}
         try:
-            raw, ledger = _in_columns(engine, role, file, options, scratch, streamed_from)
+            taken = (streamed_from, first_bytes)
+            raw, ledger = _in_columns(engine, role, file, options, scratch, taken)
             found[role] = raw
             steps += ledger
         except InputError as error:
@@ -139,13 +142,14 @@ def _in_columns(
     file: Path,
     options: Mapping[str, Any],
     scratch: Path,
-    streamed_from: int,
+    taken: tuple[int, int | None],
 ) -> tuple[RawFile, list[Step]]:
     target = scratch / f"{role}.parquet"
+    streamed_from, first_bytes = taken
     size = _size(file, str(options.get("member", "")))
     if size < streamed_from or not _is_plain_text(file, options):
         return _loaded(role, file, options, target)
-    text = _unpacked(file, options, scratch / f"{role}.text")
+    text = _unpacked(file, options, scratch / f"{role}.text", first_bytes)
     try:
         return _streamed(engine, role, file, text, options, target)
     finally:
@@ -198,12 +202,18 @@ def _loaded(
     return raw, [step(f"{role}: rows read", frame.height, loaded.encoding), *ledger]
 
 
-def _unpacked(file: Path, options: Mapping[str, Any], target: Path) -> Path:
-    """The text as a file of its own; unpacked piece by piece."""
-    if not options.get("member") and file.suffix.lower() not in PACKED:
+def _unpacked(
+    file: Path, options: Mapping[str, Any], target: Path, first_bytes: int | None
+) -> Path:
+    """The text as a file of its own, unpacked piece by piece; or its first whole lines."""
+    if not options.get("member") and file.suffix.lower() not in PACKED and not first_bytes:
         return file
     try:
         with open_unpacked(file, options.get("member") or None) as stream, target.open("wb") as out:
+            if first_bytes:
+                head = stream.read(first_bytes)
+                out.write(head[: head.rfind(b"\n") + 1] if len(head) == first_bytes else head)
+                return target
             for piece in pieces(stream, file):
                 out.write(piece)
     except BROKEN as error:

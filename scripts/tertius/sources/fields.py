@@ -23,6 +23,8 @@ ROW = "row"
 """Column with the number of the file's row, kept beside the fields for messages."""
 
 DATE_FORMATS = ("%Y-%m-%d",)
+FORMULA = r"^=|^#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!)$"
+"""Formulas, and what spreadsheet programs write where one has no value."""
 TRUE_WORDS = ("1", "true", "t", "yes", "y", "是")
 FALSE_WORDS = ("0", "false", "f", "no", "n", "否")
 FIELD_KEYS = (
@@ -208,7 +210,7 @@ def _text(raw: pl.Series, mapping: Mapping[str, Any], field: Field) -> pl.Series
         raw = raw.cast(pl.Int64)
     words = raw.cast(pl.String)
     # A formula in a text file is not its value: a spreadsheet program would show something else.
-    return words.set(words.str.starts_with("=").fill_null(False), None)
+    return words.set(words.str.contains(FORMULA).fill_null(False), None)
 
 
 def _date(raw: pl.Series, mapping: Mapping[str, Any], field: Field) -> pl.Series:
@@ -393,7 +395,7 @@ def _expected(field: Field, mapping: Mapping[str, Any]) -> tuple[str, str]:
         "flag": "yes or no",
     }
     fix = f"correct the cell, or declare `empty:`, `decimal:` or `thousands:` in {REGISTRY}"
-    return named.get(field.kind, "text (it is a formula)"), fix
+    return named.get(field.kind, "text (it is a formula or the error of one)"), fix
 
 
 def _ambiguous(mapping: Mapping[str, Any]) -> str:

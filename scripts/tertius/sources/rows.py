@@ -84,10 +84,9 @@ def plain_records(
                     blank += 1
                 elif len(record) != width:
                     ragged.append((row, len(record)))
+                elif (longest := max(map(len, record))) > LONGEST_CELL:
+                    long.append((row, longest))
                 else:
-                    longest = max(map(len, record))
-                    if longest > LONGEST_CELL:
-                        long.append((row, longest))
                     numbers.append(row)
                     writer.writerow(record)
         except csv.Error as error:

@@ -31,7 +31,7 @@ ZIP_MARK = b"PK\x03\x04"
 OLE_MARK = b"\xd0\xcf\x11\xe0"
 """First bytes of the workbooks of before 2007, and of locked newer ones."""
 PIECE = 1 << 20
-UNPACKED_FLOOR = 256 << 20
+UNPACKED_FLOOR = 64 << 20
 UNPACKED_RATIO = 200
 """An archive may unpack to this many bytes, or to this many times its own size."""
 BROKEN = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, NotImplementedError)
@@ -140,6 +140,9 @@ def _member(archive: zipfile.ZipFile, path: Path, member: str | None) -> str:
             what = f"the archive holds {name!r}, a path that leads out of its folder"
             fix = "do not unpack it; get the file again from its publisher"
             raise InputError([Problem(str(path), what, fix)])
+    if "[Content_Types].xml" in names:
+        what = "the file is a workbook (or another office file) under a wrong name"
+        raise InputError([Problem(str(path), what, "give it its ending, .xlsx")])
     if any(info.flag_bits & 1 for info in listed):
         what = "the archive is locked by a password"
         raise InputError([Problem(str(path), what, "unpack it and register what it holds")])
