@@ -185,3 +185,22 @@ def test_a_workbook_or_another_encoding_among_the_files(tmp_path, files):
     (files / "g_inventor_disambiguated.tsv").write_text(text, "utf-16")
     tables, _ = streamed("patentsview", tmp_path, files)
     assert tables["patent_inventors"].equals(plain["patent_inventors"])
+
+
+def test_a_table_in_several_parts(tmp_path):
+    plain, _ = streamed("patstat", tmp_path)
+    files = Path(shutil.copytree(SAMPLES / "patstat", tmp_path / "files"))
+    header, *lines = (files / "tls207_pers_appln.csv").read_text("utf-8").splitlines(keepends=True)
+    (files / "tls207_pers_appln.csv").unlink()
+    (files / "tls207_part01.csv").write_text(header + "".join(lines[:3]), encoding="utf-8")
+    (files / "tls207_part02.csv").write_text(header + "".join(lines[3:]), encoding="utf-8")
+    tables, _ = streamed("patstat", tmp_path, files)
+    for table, frame in plain.items():
+        assert frame.equals(tables[table]), table
+    (files / "tls207_part02.csv").write_text(header + "10,1,one,0\n", encoding="utf-8")
+    found = problems("patstat", tmp_path, files)
+    assert "tls207_part02.csv, row 2: applt_seq_nr (seq) is no count (it is 'one')" in found
+    (files / "tls207_part02.csv").write_text(header.replace("invt", "in"), encoding="utf-8")
+    found = problems("patstat", tmp_path, files)
+    assert "the header differs from that of" in found
+    assert "in in_seq_nr, invt_seq_nr" in found

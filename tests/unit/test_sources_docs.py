@@ -15,6 +15,8 @@ import write_data_section
 from tertius.problems import InputError
 from tertius.registry import load_formats, load_sources, raw_files, resolve_source
 from tertius.sources import READERS, read_source, verify
+from tertius.sources.fields import FIELD_KEYS
+from tertius.sources.loader import OPTIONS, POLICIES
 from tertius.sources.registry_hash import refresh_hashes
 from tertius.sources.templates import template, write_templates
 from tertius.tables import SCHEMAS
@@ -143,3 +145,13 @@ def test_a_source_of_several_files_stands_for_all_of_them():
     assert list(files) == ["cordis/project.csv", "cordis/organization.csv"]
     assert files["cordis/project.csv"]["url"] == "https://x.org/p"
     assert files["cordis/organization.csv"]["access"] == "public"
+
+
+def test_the_docs_list_every_format_reader_and_policy():
+    text = (ROOT / "docs" / "sources.md").read_text("utf-8")
+    for name in set(load_formats(ROOT)) - set(SCHEMAS):
+        assert f"`{name}`" in text, name
+    for name in (*READERS, *POLICIES):
+        assert f"| `{name}` |" in text, name
+    for option in (*OPTIONS, *FIELD_KEYS):
+        assert f"`{option}" in text, option

@@ -228,6 +228,21 @@ def test_hashes_of_own_files_are_refreshed_and_the_rest_stays(tmp_path):
     assert registry.read_text(encoding="utf-8") == expected
 
 
+def test_hashes_of_a_source_in_several_files(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / "pv").mkdir(exist_ok=True)
+        (tmp_path / "pv" / name).write_bytes(CONTENT)
+    text = (
+        "pv:\n  folder: pv\n  files:\n    a.csv: {sha256: 00, bytes: 1}\n"
+        "    b.csv:\n      sha256: 00\n      bytes: 1\n  version: '1'\n"
+    )
+    registry = tmp_path / "sources.yaml"
+    registry.write_text(text, encoding="utf-8")
+    assert refresh_hashes(registry, tmp_path) == ["pv"]
+    files = yaml.safe_load(registry.read_text("utf-8"))["pv"]["files"]
+    assert files == {key: {"sha256": SHA, "bytes": 10240} for key in ("a.csv", "b.csv")}
+
+
 def test_demo_files_are_those_of_the_registry(root):
     entries = yaml.safe_load((root / "config" / "sources.yaml").read_text(encoding="utf-8"))
     demo = {name: e for name, e in entries.items() if name.startswith("demo_")}

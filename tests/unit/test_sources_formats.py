@@ -201,6 +201,32 @@ def test_incopat_with_brackets_of_both_widths(file):
     assert source.tables["organisations"].rows() == [("王伟", "person")]
 
 
+def test_an_export_in_several_files_is_one_source(tmp_path):
+    sample = SAMPLES / "incopat" / "full_width.csv"
+    header, *lines = sample.read_text("gb18030").splitlines(keepends=True)
+    (tmp_path / "1.csv").write_text(header + "".join(lines[:1]), encoding="gb18030")
+    # The grant of an invention stands in another file than its application.
+    plain = header.replace("（", "(").replace("）", ")")
+    (tmp_path / "2.csv").write_text(plain + "".join(lines[1:]), encoding="utf-8")
+    whole, parts = read("incopat", sample), read("incopat", tmp_path)
+    for name, table in whole.tables.items():
+        assert table.equals(parts.tables[name]), name
+    (tmp_path / "notes.pdf").write_bytes(b"%PDF")
+    assert "notes.pdf: files of kind 'pdf' cannot be read" in problems("incopat", tmp_path)
+    entry = {"format": "incopat", "folder": tmp_path.name, "files": {}}
+    entry["files"] = {name: {"sha256": "a" * 64, "bytes": 1} for name in ("1.csv", "2.csv")}
+    named = read_source("mine", resolve_source(entry, FORMATS), tmp_path.parent)
+    assert named.tables["patents"].equals(whole.tables["patents"])
+    (tmp_path / "notes.pdf").unlink()
+    bad = plain + "".join(lines[1:]).replace("20100801", "never")
+    (tmp_path / "2.csv").write_text(bad, encoding="utf-8")
+    assert "2.csv, row 3, column '申请日': 'never' is not a date" in problems("incopat", tmp_path)
+    clash = lines[0].replace("2009.01.02", "2009.01.03")
+    (tmp_path / "2.csv").write_text(plain + clash, encoding="utf-8")
+    found = problems("incopat", tmp_path)
+    assert f"{tmp_path}/1.csv, row 2; {tmp_path}/2.csv, row 2: document 'CN101000001A'" in found
+
+
 def test_cnipa_full_text_database():
     source = read("cnipa_fulltext", SAMPLES / "cnipa_fulltext" / "2009.csv")
     assert rows(source, "patents", "pid", "kind", "grant_date", "year") == [

@@ -72,7 +72,10 @@ def read_source(name: str, entry: Mapping[str, Any], raw_dir: Path) -> SourceTab
     if reader not in READERS:
         fix = did_you_mean(reader, READERS)
         raise InputError([Problem(f"{REGISTRY}: {name}.reader", f"no reader {reader!r}", fix)])
-    return READERS[reader](raw_dir / str(entry["file"]), entry.get("mapping", {}))
+    mapping = entry.get("mapping", {})
+    if "files" in entry and reader != "bundle":
+        mapping = {**mapping, "parts": list(entry["files"])}
+    return READERS[reader](raw_dir / str(entry["file"]), mapping)
 
 
 def read_sources(

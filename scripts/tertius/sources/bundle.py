@@ -83,7 +83,6 @@ class _Bundle:
 
     engine: duckdb.DuckDBPyConnection
     scope: Scope
-    files: Mapping[str, RawFile]
     mapping: Mapping[str, Any]
     years: tuple[int, int] | None
 
@@ -201,7 +200,7 @@ def _specs(mapping: Mapping[str, Any], table: str) -> list[dict[str, Any]]:
 
 def _opened(
     engine: duckdb.DuckDBPyConnection,
-    files: Mapping[str, RawFile],
+    files: Mapping[str, list[RawFile]],
     mapping: Mapping[str, Any],
     path: Path,
     years: tuple[int, int] | None,
@@ -209,13 +208,15 @@ def _opened(
     """The files and views of a bundle under their names."""
     absent = frozenset(role for role in mapping["files"] if role not in files)
     columns: dict[str, tuple[str, ...]] = {}
-    for role, file in files.items():
-        cells = ", ".join(map(quoted, file.columns))
-        engine.execute(
-            f'CREATE VIEW {quoted(role)} AS SELECT {cells}, {file.row} AS "file row" '
-            f"FROM read_parquet({literal(str(file.parquet))}, file_row_number=true)"
-        )
-        columns[role] = file.columns
+    for role, parts in files.items():
+        columns[role] = parts[0].columns
+        cells = ", ".join(map(quoted, columns[role]))
+        selects = [
+            f'SELECT {cells}, {part.row} AS "file row", {literal(part.file)} AS "raw file" '
+            f"FROM read_parquet({literal(str(part.parquet))}, file_row_number=true)"
+            for part in parts
+        ]
+        engine.execute(f"CREATE VIEW {quoted(role)} AS {' UNION ALL '.join(selects)}")
     problems = Problems()
     for name, spec in mapping.get("views", {}).items():
         scope = Scope(columns, absent, str(path))
@@ -229,10 +230,11 @@ def _opened(
         source, kept = source_sql(spec, scope, problems), keep_sql(spec, scope, problems)
         problems.raise_if_any()
         engine.execute(
-            f'CREATE VIEW {quoted(name)} AS SELECT {cells}, b."file row" {source} WHERE {kept}'
+            f'CREATE VIEW {quoted(name)} AS SELECT {cells}, b."file row", b."raw file" '
+            f"{source} WHERE {kept}"
         )
         columns[name] = tuple(spec["columns"])
-    return _Bundle(engine, Scope(columns, absent, str(path)), files, mapping, years)
+    return _Bundle(engine, Scope(columns, absent, str(path)), mapping, years)
 
 
 def _write_table(bundle: _Bundle, name: str, target: Path | None) -> list[Step]:
@@ -329,16 +331,17 @@ def _note(
 ) -> None:
     source, condition, raw = sql
     rows = bundle.engine.execute(
-        f'SELECT b."file row", {raw} {source} WHERE {condition} ORDER BY 1 LIMIT {SHOWN}'
+        f'SELECT b."raw file", b."file row", {raw} {source} WHERE {condition} '
+        f"ORDER BY 1, 2 LIMIT {SHOWN}"
     ).fetchall()
-    role = str(spec["from"])
-    file = bundle.files[role].file if role in bundle.files else f"{bundle.scope.where} [{role}]"
     fix = f"correct it, or declare `empty:`, `codes:`, `dates:` or `policies:` in {REGISTRY}"
-    for row, value in rows:
+    for file, row, value in rows:
         shown = "" if value is None else f" (it is {value!r})"
         problems.add(f"{file}, row {row}", f"{words}{shown}", fix)
     if count > SHOWN:
-        problems.add(file, f"{count} rows in all where {words}", fix)
+        problems.add(
+            f"{bundle.scope.where} [{spec['from']}]", f"{count} rows in all where {words}", fix
+        )
 
 
 def _sorted_rows(bundle: _Bundle, name: str, rows: str, policy: str, target: Path) -> list[Step]:

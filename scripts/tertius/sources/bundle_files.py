@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fnmatch
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -38,14 +39,12 @@ class RawFile:
     """A file of a bundle in columns.
 
     Attributes:
-        role: its name in the mapping.
         file: the raw file, for messages.
         columns: of the columnar file, as the header names them.
         parquet: the columnar file; every cell is trimmed text, null where it is empty.
         row: SQL of a row's number in the raw file.
     """
 
-    role: str
     file: str
     columns: tuple[str, ...]
     parquet: Path
@@ -69,32 +68,33 @@ def bring_in(
     scratch: Path,
     streamed_from: int = STREAMED_FROM,
     first_bytes: int | None = None,
-) -> tuple[dict[str, RawFile], list[Step]]:
-    """Every declared file that is there, in columns.
+) -> tuple[dict[str, list[RawFile]], list[Step]]:
+    """Every declared file that is there, in columns; a file may come in several parts.
 
     Args:
         engine: that streams.
         path: the folder of the files, a zip archive of them, or the only file.
         declared: role -> names the file may have, or {names, optional, and keys of
-            `loader.OPTIONS`}; a name stands for its packed forms too.
+            `loader.OPTIONS`}; a name stands for its packed forms too, and one with `*` for all
+            files of such a name, which are parts of one table.
         scratch: folder for the columnar files.
         streamed_from: bytes from which a text file is streamed.
         first_bytes: of a streamed file only this many bytes are looked at, when given.
 
     Returns:
-        The files by role; a ledger of what was left out.
+        The parts by role; a ledger of what was left out.
 
     Raises:
         InputError: every missing file, and the problems of every file.
     """
     problems, steps = Problems(), []
-    found: dict[str, RawFile] = {}
+    found: dict[str, list[RawFile]] = {}
     for role, wanted in declared.items():
         spec = dict(wanted) if isinstance(wanted, Mapping) else {"names": wanted}
         names = [spec["names"]] if isinstance(spec["names"], str) else list(spec["names"])
         options = {key: value for key, value in spec.items() if key in OPTIONS}
-        place = _locate(path, names, alone=len(declared) == 1)
-        if place is None:
+        places = _locate(path, names, alone=len(declared) == 1)
+        if not places:
             if spec.get("optional"):
                 steps.append(step(f"file {names[0]} is not there", 0, "its columns are empty"))
             else:
@@ -102,17 +102,27 @@ def bring_in(
                 what = f"no file {' or '.join(names)}"
                 problems.add(str(path), what, did_you_mean(names[0], listing))
             continue
-        file, member = place
-        options |= {"member": member} if member else {}
-        try:
-            taken = (streamed_from, first_bytes)
-            raw, ledger = _in_columns(engine, role, file, options, scratch, taken)
-            found[role] = raw
-            steps += ledger
-        except InputError as error:
-            problems.extend(error.problems)
+        taken = (streamed_from, first_bytes)
+        for number, (file, member) in enumerate(places):
+            own = {**options, "member": member} if member else options
+            part = f"{role}.{number}" if number else role
+            try:
+                raw, ledger = _in_columns(engine, part, file, own, scratch, taken)
+                found.setdefault(role, []).append(raw)
+                steps += ledger
+            except InputError as error:
+                problems.extend(error.problems)
+        _note_other_headers(found.get(role, []), problems)
     problems.raise_if_any()
     return found, steps
+
+
+def _note_other_headers(parts: list[RawFile], problems: Problems) -> None:
+    for part in parts[1:]:
+        if set(part.columns) != set(parts[0].columns):
+            other = sorted(set(part.columns) ^ set(parts[0].columns))
+            what = f"the header differs from that of {parts[0].file} in {', '.join(other)}"
+            problems.add(part.file, what, "parts of one table have one header")
 
 
 def _listing(path: Path) -> list[str]:
@@ -124,16 +134,18 @@ def _listing(path: Path) -> list[str]:
     return []
 
 
-def _locate(path: Path, names: list[str], *, alone: bool) -> tuple[Path, str] | None:
-    """File and archive member that holds a role."""
-    if path.is_dir():
-        packed = [name + ending for name in names for ending in ("", *PACKED)]
-        there = [path / name for name in packed if (path / name).is_file()]
-        return (there[0], "") if there else None
-    members = [name for name in names if name in _listing(path)]
-    if members:
-        return path, members[0]
-    return (path, "") if alone and path.is_file() else None
+def _locate(path: Path, names: list[str], *, alone: bool) -> list[tuple[Path, str]]:
+    """Files and archive members that hold a role: of the names the first that is there."""
+    listing = sorted(_listing(path))
+    for name in names:
+        wanted = [name + ending for ending in ("", *PACKED)] if path.is_dir() else [name]
+        for one in wanted:
+            there = [file for file in listing if fnmatch.fnmatchcase(file, one)]
+            if there and path.is_dir():
+                return [(path / file, "") for file in there]
+            if there:
+                return [(path, file) for file in there]
+    return [(path, "")] if alone and path.is_file() else []
 
 
 def _in_columns(
@@ -197,7 +209,7 @@ def _loaded(
     empty = [pl.when(cell != "").then(cell) for cell in cells]
     frame = loaded.frame.select(empty).with_columns(loaded.numbers.alias(ROW))
     frame.write_parquet(target)
-    raw = RawFile(role, loaded.file, tuple(loaded.frame.columns), target, quoted(ROW))
+    raw = RawFile(loaded.file, tuple(loaded.frame.columns), target, quoted(ROW))
     ledger = [{**line, "step": f"{role}: {line['step']}"} for line in loaded.ledger]
     return raw, [step(f"{role}: rows read", frame.height, loaded.encoding), *ledger]
 
@@ -250,7 +262,7 @@ def _streamed(
     ledger = _rejected(engine, file, text, len(header), options)
     rows = engine.execute(f"SELECT count(*) FROM read_parquet({literal(str(target))})").fetchall()
     row = f"file_row_number + {before + labels + 2}"
-    raw = RawFile(role, str(file), tuple(header), target, row)
+    raw = RawFile(str(file), tuple(header), target, row)
     return raw, [step(f"{role}: rows read", rows[0][0], "utf-8"), *ledger]
 
 

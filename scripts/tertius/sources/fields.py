@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from tertius.problems import SHOWN, Problems, did_you_mean
-from tertius.sources.loaded import Loaded, clean_label
+from tertius.sources.loaded import Loaded, ProblemsOfParts, clean_label
 from tertius.sources.loader import OPTIONS, POLICIES, load_with_problems, policy
 from tertius.sources.result import Step, step
 from tertius.sources.text import REGISTRY
@@ -78,7 +78,7 @@ def read_rows(
     """The typed fields of a file.
 
     Args:
-        path: the file.
+        path: the file, or a folder of files that are parts of one table.
         mapping: of the source: how to open the file (see `loader.load`) and what its columns mean:
             columns {field: column, or several of which the first that is there counts};
             constants {field: value for every row};
@@ -94,6 +94,8 @@ def read_rows(
     problems = Problems()
     check_mapping(mapping, fields, own, path.name, problems)
     loaded = load_with_problems(path, mapping, problems)
+    if loaded.parts:
+        problems = ProblemsOfParts(problems, loaded.file, loaded.parts)
     frame, ledger = read_fields(loaded, fields, mapping, problems)
     first = step("rows read", frame.height, loaded.encoding)
     frame, skipped = _without_empty(frame, fields, mapping)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tertius.problems import InputError, Problem
+from tertius.problems import InputError, Problem, Problems
 from tertius.sources.result import Step
 
 
@@ -24,6 +25,8 @@ class Loaded:
         encoding: of a text file, declared or detected; empty for others.
         found: rows that cannot be taken; the others are in the frame.
         ledger: counts of what was left out.
+        parts: of a folder of files with one header: each file and what was added to its row
+            numbers, so that rows of all files have numbers of their own.
     """
 
     frame: pl.DataFrame
@@ -32,11 +35,32 @@ class Loaded:
     encoding: str = ""
     found: tuple[Problem, ...] = ()
     ledger: tuple[Step, ...] = field(default=())
+    parts: tuple[tuple[str, int], ...] = ()
 
     @property
     def first_row(self) -> int:
         """Row in the file of the first record."""
         return int(self.numbers[0])
+
+
+class ProblemsOfParts(Problems):
+    """Problems of a folder of files, told with the file and its own row number."""
+
+    def __init__(self, found: Problems, folder: str, parts: Sequence[tuple[str, int]]) -> None:
+        super().__init__(found.found)
+        self._folder, self._parts = folder, parts
+
+    def add(self, where: str, what: str, fix: str = "") -> None:
+        """Note one problem; `<folder>, row 7` becomes `<file>, row 3`."""
+        numbers = re.match(rf"{re.escape(self._folder)}, rows? ((?:\d+, )*\d+)", where)
+        if numbers:
+            places = [self._place(int(number)) for number in numbers.group(1).split(", ")]
+            where = "; ".join(places) + where[numbers.end() :]
+        super().add(where, what, fix)
+
+    def _place(self, number: int) -> str:
+        file, added = [part for part in self._parts if part[1] < number][-1]
+        return f"{file}, row {number - added}"
 
 
 def clean_label(label: str) -> str:

@@ -33,6 +33,7 @@ OPTIONS = (
     "member",
     "sheet",
     "object",
+    "parts",
     "quotes",
     "keep",
     "policies",
@@ -59,7 +60,7 @@ def load(path: Path, options: Mapping[str, Any]) -> Loaded:
     """Read a csv, tsv, txt, xlsx, parquet, dta, sav, rda or rds file, packed or not.
 
     Args:
-        path: the file.
+        path: the file, or a folder of files that are parts of one table.
         options: any of
             format: the kind of file, when its name does not tell;
             encoding: of a text file (default: byte order mark, then `text.DETECTED`);
@@ -67,6 +68,7 @@ def load(path: Path, options: Mapping[str, Any]) -> Loaded:
             quotes: false where a quote is a character like another;
             skip_rows: rows before the header; label_rows: rows of labels after it;
             member: file inside a zip archive; sheet: of a workbook (default: the first);
+            parts: names of the files of a folder (default: all);
             object: of an R file that holds several data frames;
             keep: {column: words} - rows with another cell are left out; `*` stands for any text;
             policies: {problem: what is done}, see `POLICIES`.
@@ -90,6 +92,8 @@ def load_with_problems(path: Path, options: Mapping[str, Any], problems: Problem
     Raises:
         InputError: problems of the file as a whole.
     """
+    if path.is_dir():
+        return _of_parts(path, options, problems)
     kind = options.get("format") or _kind(path)
     if kind in ("xls", "xlsb") or _starts_with(path, OLE_MARK):
         what = "workbooks of this old kind (or locked by a password) cannot be read"
@@ -102,6 +106,43 @@ def load_with_problems(path: Path, options: Mapping[str, Any], problems: Problem
     loaded = _with_clean_header(_READERS[kind](path, options))
     problems.extend(loaded.found)
     return _kept(loaded, options.get("keep", {}), problems)
+
+
+def _of_parts(folder: Path, options: Mapping[str, Any], problems: Problems) -> Loaded:
+    """All files of a folder as one table; their columns are united by name."""
+    named = options.get("parts") or [
+        file.name for file in folder.iterdir() if not file.name.startswith(".")
+    ]
+    files = [folder / name for name in sorted(named)]
+    loaded: list[Loaded] = []
+    for file in files:
+        try:
+            loaded.append(load_with_problems(file, options, problems))
+        except InputError as error:
+            problems.extend(error.problems)
+    if not loaded:
+        problems.add(
+            str(folder), "the folder holds no file that can be read", "put the files there"
+        )
+    problems.raise_if_any()
+    added, parts, numbers = 0, [], []
+    for part in loaded:
+        parts.append((part.file, added))
+        numbers.append(part.numbers + added)
+        added = int(str(numbers[-1].max() or added))
+    ledger = [
+        {**line, "step": f"{Path(part.file).name}: {line['step']}"}
+        for part in loaded
+        for line in part.ledger
+    ]
+    return Loaded(
+        pl.concat([part.frame for part in loaded], how="diagonal_relaxed"),
+        str(folder),
+        pl.concat(numbers),
+        ", ".join(sorted({part.encoding for part in loaded})),
+        ledger=tuple(ledger),
+        parts=tuple(parts),
+    )
 
 
 def policy(mapping: Mapping[str, Any], problem: str) -> str:

@@ -28,6 +28,11 @@ def refresh_hashes(registry: Path, raw_dir: Path) -> list[str]:
     found = []
     for number, block in enumerate(blocks):
         named = re.search(r"(?m)^  file: *(\S+)", block)
+        folder = re.search(r"(?m)^  folder: *(\S+)", block)
+        if folder:
+            blocks[number], all_there = _with_files(block, raw_dir / folder.group(1))
+            found += [block.split(":", 1)[0]] if all_there else []
+            continue
         path = raw_dir / named.group(1) if named else None
         if path is None or not path.is_file():
             continue
@@ -37,6 +42,19 @@ def refresh_hashes(registry: Path, raw_dir: Path) -> list[str]:
         blocks[number] = re.sub(r"(?m)^  bytes: .*$", f"  bytes: {path.stat().st_size}", block)
     registry.write_text("".join(blocks), encoding="utf-8")
     return found
+
+
+def _with_files(block: str, folder: Path) -> tuple[str, bool]:
+    """The entry of a source in several files with their hashes; whether all of them are there."""
+    parts = re.split(r"(?m)^(?=    \S[^\n]*:)", block)
+    there = []
+    for number, part in enumerate(parts[1:], 1):
+        path = folder / part.strip().split(":", 1)[0].strip("\"'")
+        there.append(path.is_file())
+        if path.is_file():
+            part = re.sub(r"sha256: *[0-9a-f]+", f"sha256: {hash_file(path)}", part, count=1)
+            parts[number] = re.sub(r"bytes: *\d+", f"bytes: {path.stat().st_size}", part, count=1)
+    return "".join(parts), bool(there) and all(there)
 
 
 def _main() -> None:
