@@ -19,7 +19,8 @@ from typing import Any
 import polars as pl
 
 from tertius.problems import SHOWN, InputError, Problem, did_you_mean
-from tertius.sources.fields import ROW, Field, Rows, read_rows
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, Rows, read_rows
 from tertius.sources.lists import split_cells
 from tertius.sources.loader import policy
 from tertius.sources.result import SourceTables, Step, step

@@ -33,7 +33,7 @@ from tertius.sources.bundle_sql import (
     source_sql,
     typed_sql,
 )
-from tertius.sources.fields import Field
+from tertius.sources.cells import Field
 from tertius.sources.loader import POLICIES
 from tertius.sources.long_table import fields_of
 from tertius.sources.result import SourceTables, Step, step

@@ -19,7 +19,7 @@ from typing import Any
 
 from tertius.problems import Problems, did_you_mean
 from tertius.sources.bundle_files import literal, quoted
-from tertius.sources.fields import DATE_FORMATS, FALSE_WORDS, TRUE_WORDS, Field
+from tertius.sources.cells import DATE_FORMATS, FALSE_WORDS, TRUE_WORDS, Field
 from tertius.sources.text import REGISTRY
 from tertius.tables import FIRST_YEAR, LAST_YEAR
 

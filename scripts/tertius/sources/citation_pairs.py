@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from tertius.sources.fields import ROW, Field, read_rows
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, read_rows
 from tertius.sources.result import SourceTables, step
 
 FIELDS = (

@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from tertius.problems import Problems
-from tertius.sources.fields import ROW, Field, read_rows
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, read_rows
 from tertius.sources.result import SourceTables, Step, step
 from tertius.tables import ORGANISATION_TYPES
 

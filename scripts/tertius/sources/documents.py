@@ -22,7 +22,8 @@ from typing import Any
 import polars as pl
 
 from tertius.problems import InputError, Problem, did_you_mean
-from tertius.sources.fields import Field, Rows, read_rows
+from tertius.sources.cells import Field
+from tertius.sources.fields import Rows, read_rows
 from tertius.sources.lists import class_rows, split_cells, without_repeats
 from tertius.sources.patent_export import dated
 from tertius.sources.result import SourceTables, Step, step

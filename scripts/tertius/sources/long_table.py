@@ -16,7 +16,8 @@ from typing import Any
 import polars as pl
 
 from tertius.problems import InputError, Problem, did_you_mean
-from tertius.sources.fields import ROW, Field, read_rows
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, read_rows
 from tertius.sources.lists import without_repeats
 from tertius.sources.patent_export import dated
 from tertius.sources.result import SourceTables, Step

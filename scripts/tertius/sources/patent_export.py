@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from tertius.sources.fields import ROW, Field, read_rows
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, read_rows
 from tertius.sources.lists import class_rows, split_cells, unique_names, without_repeats
 from tertius.sources.result import SourceTables, Step, step
 from tertius.tables import PATENT_KINDS

@@ -60,12 +60,9 @@ def plain_records(
     """
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, lineterminator="\n")
-    ragged: list[tuple[int, int]] = []
-    long: list[tuple[int, int]] = []
-    numbers: list[int] = []
-    width = blank = 0
-    row = before
+    sieve = _Sieve()
     found: list[Problem] = []
+    first = row = before + 1
     with _cells_of_any_length():
         reader = csv.reader(
             io.StringIO(body, newline=""),
@@ -74,33 +71,53 @@ def plain_records(
             quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
         )
         try:
-            for row, record in enumerate(reader, before + 1):
-                if row == before + 1:
-                    width = len(record)
+            for row, record in enumerate(reader, first):
+                if row == first:
+                    sieve.width = len(record)
                     writer.writerow(record)
-                elif row <= before + 1 + labels:
-                    continue
-                elif not any(record) and len(record) < max(width, 2):
-                    blank += 1
-                elif len(record) != width:
-                    ragged.append((row, len(record)))
-                elif (longest := max(map(len, record))) > LONGEST_CELL:
-                    long.append((row, longest))
-                else:
-                    numbers.append(row)
+                elif row > first + labels and sieve.keeps(row, record):
                     writer.writerow(record)
         except csv.Error as error:
             what = f"quotes are out of balance ({error})"
             fix = "close the quotes; a quote inside a quoted cell is written twice"
             found.append(Problem(f"{file}, row {row + 1}", what, fix))
-    found += _too_long(long, file)
+    found += _too_long(sieve.long, file)
     if not skip:
-        found += _ragged(ragged, width, separator, file)
-    ledger = [step("blank lines", blank, "left out")] if blank else []
-    if ragged and skip:
-        rows = ", ".join(str(number) for number, _ in ragged[:SHOWN])
-        ledger.append(step("rows that do not fit the header", len(ragged), f"left out: {rows}"))
-    return Records(out.getvalue(), numbers, found, ledger)
+        found += _ragged(sieve.ragged, sieve.width, separator, file)
+    return Records(out.getvalue(), sieve.numbers, found, _left_out(sieve, skip))
+
+
+@dataclass
+class _Sieve:
+    """What becomes of each record after the header."""
+
+    width: int = 0
+    blank: int = 0
+    numbers: list[int] = field(default_factory=list)
+    ragged: list[tuple[int, int]] = field(default_factory=list)
+    long: list[tuple[int, int]] = field(default_factory=list)
+
+    def keeps(self, row: int, record: list[str]) -> bool:
+        """Whether the record is taken; it is noted in any case."""
+        if not any(record):
+            self.blank += 1
+        elif len(record) != self.width:
+            self.ragged.append((row, len(record)))
+        elif (longest := max(map(len, record))) > LONGEST_CELL:
+            self.long.append((row, longest))
+        else:
+            self.numbers.append(row)
+            return True
+        return False
+
+
+def _left_out(sieve: _Sieve, skip: bool) -> list[Step]:
+    ledger = [step("blank lines", sieve.blank, "left out")] if sieve.blank else []
+    if sieve.ragged and skip:
+        rows = ", ".join(str(number) for number, _ in sieve.ragged[:SHOWN])
+        count = len(sieve.ragged)
+        ledger.append(step("rows that do not fit the header", count, f"left out: {rows}"))
+    return ledger
 
 
 def _ragged(ragged: list[tuple[int, int]], width: int, mark: str, file: str) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from tertius.sources.fields import Field
+from tertius.sources.cells import Field
 from tertius.sources.long_table import fields_of
 from tertius.tables import SCHEMAS
 
