@@ -204,3 +204,15 @@ def test_a_table_in_several_parts(tmp_path):
     found = problems("patstat", tmp_path, files)
     assert "the header differs from that of" in found
     assert "in in_seq_nr, invt_seq_nr" in found
+
+
+@pytest.mark.parametrize("size", [260, 300, 340, 400])
+def test_a_quick_look_takes_whole_rows_only(tmp_path, size):
+    # A title of two lines stands at about this place of g_patent.tsv.
+    whole, _ = streamed("patentsview", tmp_path)
+    written, _ = bundle.stream(
+        SAMPLES / "patentsview", MAPPING, tmp_path / "quick", streamed_from=0, first_bytes=size
+    )
+    patents = pl.read_parquet(written["patents"])
+    assert 0 < patents.height <= whole["patents"].height
+    assert set(patents["pid"]) <= set(whole["patents"]["pid"])

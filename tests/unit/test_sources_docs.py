@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import yaml
 
 import check_study
 import write_data_section
+from tertius import checkup
 from tertius.problems import InputError
 from tertius.registry import load_formats, load_sources, raw_files, resolve_source
 from tertius.sources import READERS, read_source, verify
@@ -79,7 +81,8 @@ def test_the_documented_source_is_added_by_one_mapping(project):
     raw.write_text(example("alliances_2015.csv"), encoding="gb18030")
     registry = project / "config" / "sources.yaml"
     registry.write_text(registry.read_text("utf-8") + "\n" + example("sources.yaml"), "utf-8")
-    assert "colleague_alliances" in refresh_hashes(registry, project / "data" / "raw")
+    mine = ["colleague_alliances"]
+    assert refresh_hashes(registry, project / "data" / "raw", mine) == mine
     entry = load_sources(project)["colleague_alliances"]
     verify("colleague_alliances", entry, raw)
     source = read_source("colleague_alliances", entry, project / "data" / "raw")
@@ -126,6 +129,39 @@ def test_check_tells_every_problem_and_runs_nothing(project):
         check_study.main(project, "demo", None)
     assert not (project / "results").exists()
     assert not (project / "data" / "processed").exists()
+
+
+def test_check_looks_at_the_start_of_large_bundles_only(project, monkeypatch):
+    samples = ROOT / "tests" / "data" / "formats" / "patentsview"
+    folder = project / "data" / "raw" / "pv"
+    shutil.copytree(samples, folder)
+    files = {path.name: {"sha256": "0" * 64, "bytes": 1} for path in sorted(folder.iterdir())}
+    said = dict.fromkeys(("title", "licence", "citation", "access"), "x")
+    entry = {**said, "format": "patentsview", "folder": "pv", "files": files, "version": "1"}
+    registry = project / "config" / "sources.yaml"
+    text = yaml.safe_dump({"pv": {**entry, "redistributable": False}}, sort_keys=False)
+    registry.write_text(text, encoding="utf-8")
+    assert refresh_hashes(registry, project / "data" / "raw") == ["pv"]
+    for path in (project / "config" / "studies").glob("*.yaml"):
+        path.unlink()
+    study = {
+        "title": {"en": "Example", "zh": "示例"},
+        "seed": 1,
+        "unit": "organisation",
+        "sources": ["pv"],
+        "years": {"raw": [2002, 2006], "analysis": [2002, 2003], "outcomes": [2003, 2006]},
+        "networks": {"co_applicant": {"layers": ["co_applicant"]}},
+    }
+    (project / "config" / "studies" / "pv.yaml").write_text(yaml.safe_dump(study), "utf-8")
+    told = check_study.main(project, "pv", None)
+    assert "source pv: 2002-2006" in told
+    assert "possible ties, co_applicant: 1" in told
+    monkeypatch.setattr(checkup, "QUICK_BYTES", 1000)
+    assert "source pv (the start of its files only)" in check_study.main(project, "pv", None)
+    with (folder / "g_patent.tsv").open("a", encoding="utf-8") as file:
+        file.write("x")
+    with pytest.raises(InputError, match=r"g_patent.tsv: the file has \d+ bytes"):
+        check_study.main(project, "pv", None)
 
 
 def test_a_source_of_several_files_stands_for_all_of_them():

@@ -224,13 +224,21 @@ def _unpacked(
         with open_unpacked(file, options.get("member") or None) as stream, target.open("wb") as out:
             if first_bytes:
                 head = stream.read(first_bytes)
-                out.write(head[: head.rfind(b"\n") + 1] if len(head) == first_bytes else head)
+                out.write(_whole_lines(head) if len(head) == first_bytes else head)
                 return target
             for piece in pieces(stream, file):
                 out.write(piece)
     except BROKEN as error:
         raise InputError([broken_archive(file, error)]) from error
     return target
+
+
+def _whole_lines(head: bytes) -> bytes:
+    """The text up to the last line end that is not inside quotes."""
+    end = head.rfind(b"\n")
+    while end > 0 and head.count(b'"', 0, end) % 2:
+        end = head.rfind(b"\n", 0, end)
+    return head[: end + 1]
 
 
 def _streamed(
