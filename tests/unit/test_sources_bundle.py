@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 
 from tertius.problems import InputError
 from tertius.registry import load_formats, merge
-from tertius.sources import bundle, bundle_rows, read_sources
+from tertius.sources import bundle, bundle_rows, cells, read_sources
 from tertius.sources.store import write_named_tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,3 +217,63 @@ def test_a_quick_look_takes_whole_rows_only(tmp_path, size):
     patents = pl.read_parquet(written["patents"])
     assert 0 < patents.height <= whole["patents"].height
     assert set(patents["pid"]) <= set(whole["patents"]["pid"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "amount"),
+    [
+        ("1234,5", 1234.5),
+        ("1.234,5", 1234.5),
+        ("12.345.678", 12_345_678.0),
+        ("-7", -7.0),
+        ("12.34", None),
+        ("1,2,3", None),
+        ("NaN", None),
+        ("inf", None),
+    ],
+)
+def test_numbers_are_those_of_the_other_readers(tmp_path, cell, amount):
+    files = Path(shutil.copytree(SAMPLES / "cordis", tmp_path / "files"))
+    text = (files / "organization.csv").read_text("utf-8")
+    (files / "organization.csv").write_text(text.replace("7,25;", f"{cell};"), "utf-8")
+    mapping = merge(FORMATS["cordis"]["mapping"], {"thousands": "."})
+    plain = {"decimal": ",", "thousands": "."}
+    read = cells.PARSERS["real"](pl.Series([cell]), plain, cells.Field("amount", "real"))
+    assert read.to_list() == [amount]
+    if amount is None:
+        found = problems("cordis", tmp_path, files, mapping)
+        assert f"organization.csv, row 6: amount is no real (it is '{cell}')" in found
+        return
+    tables, _ = streamed("cordis", tmp_path, files, mapping)
+    parties = tables["alliance_parties"].filter(pl.col("name") == "777")
+    assert parties["amount"].to_list() == [amount]
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [
+        ("2021-03-01", date(2021, 3, 1)),
+        ("13/02/2021", date(2021, 2, 13)),
+        ("02/13/2021", date(2021, 2, 13)),
+        ("3/3/2021", date(2021, 3, 3)),
+        ("44256", date(2021, 3, 1)),
+        ("03/02/2021", None),
+        ("2021-02-30", None),
+        ("0203-01-01", None),
+        ("soon", None),
+    ],
+)
+def test_dates_are_those_of_the_other_readers(tmp_path, cell, day):
+    files = Path(shutil.copytree(SAMPLES / "cordis", tmp_path / "files"))
+    text = (files / "project.csv").read_text("utf-8")
+    (files / "project.csv").write_text(text.replace("2021-03-01", cell), "utf-8")
+    forms = ["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "excel"]
+    read = cells.PARSERS["date"](pl.Series([cell]), {"dates": forms}, cells.Field("d", "date"))
+    assert read.to_list() == [day]
+    mapping = merge(FORMATS["cordis"]["mapping"], {"dates": forms})
+    if day is None:
+        found = problems("cordis", tmp_path, files, mapping)
+        assert f"project.csv, row 4: startDate (start_date) is no date (it is '{cell}')" in found
+        return
+    tables, _ = streamed("cordis", tmp_path, files, mapping)
+    assert tables["alliances"].filter(pl.col("aid") == "103")["start_date"].to_list() == [day]

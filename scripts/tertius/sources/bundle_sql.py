@@ -19,7 +19,13 @@ from typing import Any
 
 from tertius.problems import Problems, did_you_mean
 from tertius.sources.bundle_files import literal, quoted
-from tertius.sources.cells import DATE_FORMATS, FALSE_WORDS, TRUE_WORDS, Field
+from tertius.sources.cells import (
+    DATE_FORMATS,
+    FALSE_WORDS,
+    TRUE_WORDS,
+    Field,
+    grouped_number,
+)
 from tertius.sources.text import REGISTRY
 from tertius.tables import FIRST_YEAR, LAST_YEAR
 
@@ -225,16 +231,24 @@ def _flag(field: Field, raw: str, spec: Spec) -> str:
 
 
 def _date(raw: str, spec: Spec) -> str:
-    forms = list(spec.get("dates", DATE_FORMATS))
-    parts = []
-    if "%Y-%m-%d" in forms:
-        iso = r"'^\d{4}-\d{2}-\d{2}$'"
-        parts.append(f"CASE WHEN regexp_matches({raw}, {iso}) THEN try_cast({raw} AS DATE) END")
-        forms.remove("%Y-%m-%d")
-    if forms:
-        listed = ", ".join(map(literal, forms))
-        parts.append(f"try_strptime({raw}, [{listed}])::DATE")
-    return f"coalesce({', '.join(parts)})"
+    """The day that the declared formats read; none where two of them read different days."""
+    days = [_day(raw, str(form)) for form in spec.get("dates", DATE_FORMATS)]
+    if len(days) == 1:
+        return days[0]
+    listed = ", ".join(days)
+    return f"(CASE WHEN len(list_distinct([{listed}])) = 1 THEN coalesce({listed}) END)"
+
+
+def _day(raw: str, form: str) -> str:
+    if form == "excel":
+        digits = literal(r"^\d{3,6}(\.0)?$")
+        count = f"try_cast(try_cast({raw} AS DOUBLE) AS INTEGER)"
+        day = f"(DATE '1899-12-30' + {count})"
+        return f"CASE WHEN regexp_matches({raw}, {digits}) THEN {day} END"
+    if form == "%Y-%m-%d":
+        iso = literal(r"^\d{4}-\d{2}-\d{2}$")
+        return f"CASE WHEN regexp_matches({raw}, {iso}) THEN try_cast({raw} AS DATE) END"
+    return f"try_strptime({raw}, {literal(form)})::DATE"
 
 
 def _in_years(date: str) -> str:
@@ -243,12 +257,17 @@ def _in_years(date: str) -> str:
 
 
 def _number(raw: str, spec: Spec) -> str:
-    point, comma = spec.get("decimal", "."), spec.get("thousands")
+    """Text of a number with a point; thousands stand in groups of three, or not at all."""
+    point, comma = str(spec.get("decimal", ".")), str(spec.get("thousands", ""))
     text = raw
     if comma:
-        text = f"replace({text}, {literal(str(comma))}, '')"
+        grouped = grouped_number(comma, point)
+        odd = f"contains({raw}, {literal(comma)}) AND NOT regexp_matches({raw}, {literal(grouped)})"
+        text = f"(CASE WHEN {odd} THEN NULL ELSE replace({text}, {literal(comma)}, '') END)"
     if point != ".":
-        text = f"replace({text}, {literal(str(point))}, '.')"
+        # A point where a comma is declared is neither.
+        plain = f"replace({text}, {literal(point)}, '.')"
+        text = f"(CASE WHEN contains({text}, '.') THEN NULL ELSE {plain} END)"
     return text
 
 

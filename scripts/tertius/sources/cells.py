@@ -90,6 +90,11 @@ def _real(raw: pl.Series, mapping: Mapping[str, Any], field: Field) -> pl.Series
     return numbers if factor == 1 else numbers * float(factor)
 
 
+def grouped_number(comma: str, point: str) -> str:
+    """Pattern of a number whose thousands are marked."""
+    return rf"^[+-]?\d{{1,3}}(?:{re.escape(comma)}\d{{3}})+(?:{re.escape(point)}\d*)?$"
+
+
 def _number(raw: pl.Series, mapping: Mapping[str, Any]) -> pl.Series:
     """Numbers with the declared marks; thousands stand in groups of three, or not at all."""
     if raw.dtype != pl.String:
@@ -97,7 +102,7 @@ def _number(raw: pl.Series, mapping: Mapping[str, Any]) -> pl.Series:
     point, comma = str(mapping.get("decimal", ".")), str(mapping.get("thousands", ""))
     words = raw
     if comma:
-        grouped = rf"^[+-]?\d{{1,3}}(?:{re.escape(comma)}\d{{3}})+(?:{re.escape(point)}\d*)?$"
+        grouped = grouped_number(comma, point)
         fits = words.str.contains(grouped) | ~words.str.contains(comma, literal=True)
         words = words.set(~fits.fill_null(True), None)
         words = words.str.replace_all(comma, "", literal=True)
