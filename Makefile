@@ -12,7 +12,7 @@ DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: run setup slurm test bench monte-carlo estimators dry-run dag networks panel report clean lock demo-data format picture help
+.PHONY: run setup slurm test bench monte-carlo estimators dry-run dag networks panel report clean lock demo-data data-section templates check format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
 	@PYTHONPATH=scripts $(BIN)/python -m tertius.unchanged $(DATA)/.last_run.json $(ASKED) || $(RUN)
@@ -78,6 +78,15 @@ format: setup         ## put all code into its standard form
 demo-data: setup      ## simulate the demo study's raw files anew
 	$(BIN)/python scripts/simulate_world.py
 	PYTHONPATH=scripts $(BIN)/python -m tertius.sources.registry_hash config/sources.yaml data/raw
+
+data-section: setup   ## write the README's sections on data from config/sources.yaml
+	$(BIN)/python scripts/write_data_section.py
+
+templates: setup      ## write docs/templates: an empty workbook for every typed table
+	$(BIN)/python scripts/write_templates.py
+
+check: setup          ## look at a study's settings and raw files without running anything
+	$(BIN)/python scripts/check_study.py --study $(STUDY) $(if $(RAW),--raw $(RAW))
 
 picture: run          ## photograph the demo's report for the README (needs chromium)
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run --disable-background-networking \

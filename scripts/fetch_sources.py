@@ -7,6 +7,7 @@ from typing import Any
 from tertius import entry
 from tertius.problems import InputError, Problems
 from tertius.provenance import write_json
+from tertius.registry import raw_files
 from tertius.sources.fetch import fetch
 
 
@@ -20,12 +21,13 @@ def main(
     print(f"{len(raw)} of {len(sources)} raw files lie at their place")
     problems = Problems()
     for name, registered in sources.items():
-        destination = Path(raw_dir) / registered["file"]
-        try:
-            downloaded = fetch(name, registered, destination)
-            print(f"{name}: {'downloaded to' if downloaded else 'found at'} {destination}")
-        except InputError as error:
-            problems.extend(error.problems)
+        for file, one in raw_files(registered).items():
+            destination = Path(raw_dir) / file
+            try:
+                downloaded = fetch(name, one, destination)
+                print(f"{name}: {'downloaded to' if downloaded else 'found at'} {destination}")
+            except InputError as error:
+                problems.extend(error.problems)
     problems.raise_if_any()
     facts = ("file", "bytes", "sha256", "version", "licence", "citation")
     write_json(

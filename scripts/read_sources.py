@@ -1,5 +1,6 @@
 """Step: raw files become tables with names, cut to the study's years."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,16 @@ def main(
         receipts: of the verified raw files; only orders the steps.
     """
     first, last = years["raw"]
-    read = read_sources(sources, Path(raw_dir), (int(first), int(last)))
-    for name, table in read.tables.items():
-        print(f"{name}: {table.height} rows")
-    write_named_tables(read.tables, folder)
+    scratch = folder.with_name(folder.name + ".streamed.partial")
+    try:
+        read = read_sources(sources, Path(raw_dir), (int(first), int(last)), scratch)
+        for name, table in read.tables.items():
+            print(f"{name}: {table.height} rows")
+        for name in read.files:
+            print(f"{name}: streamed")
+        write_named_tables(read.tables, folder, read.files)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     write_ledger(read.ledger, ledger)
 
 

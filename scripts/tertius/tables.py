@@ -249,6 +249,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 employees=_real(False, 0.0),
                 net_income=_real(),
                 **_reals(ACCOUNT_ITEMS),
+                patents_reported=_real(False, 0.0),
             ),
             _schema(
                 "industry_years",

@@ -1,5 +1,6 @@
 """Raw files are found, downloaded, continued and verified; a wrong one never takes the place."""
 
+import contextlib
 import hashlib
 import http.server
 import threading
@@ -18,6 +19,56 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 def entry(url, content=CONTENT, sha=SHA):
     return {"url": url, "sha256": sha, "bytes": len(content), "access": "ask the owner"}
+
+
+class HostileHandler(http.server.BaseHTTPRequestHandler):
+    """Serves CONTENT with a different fault at every path; `asked` holds path and Range."""
+
+    asked: list[tuple[str, str | None]] = []  # noqa: RUF012
+    done = threading.Event()
+
+    def do_GET(self):
+        wanted = self.headers.get("Range")
+        self.asked.append((self.path, wanted))
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        body, told, length = CONTENT[start:], start, len(CONTENT) - start
+        if self.path in ("/stalls", "/truncates", "/dead"):
+            body = body[: 0 if self.path == "/dead" and start else 3000]
+        if self.path == "/longer":
+            body, length = body + b"x" * 5_000_000, len(body) + 5_000_000
+        if self.path == "/shorter":
+            length = 100
+        if self.path == "/endless":
+            body, length = body + b"x" * 5_000_000, None
+        if self.path == "/wrong_start" and wanted:
+            body, told = CONTENT, 0
+            length = len(CONTENT)
+        self.send_response(206 if wanted else 200)
+        if wanted:
+            self.send_header("Content-Range", f"bytes {told}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(body)
+            self.wfile.flush()
+            if self.path in ("/stalls", "/dead") and len(body) < length:
+                self.done.wait(10)
+
+    def log_message(self, *_):
+        return
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), HostileHandler) as running:
+        running.daemon_threads = True
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        HostileHandler.done.set()
+        running.shutdown()
+        thread.join()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -54,9 +105,9 @@ def server():
         thread.join()
 
 
-def problem(call, *arguments):
+def problem(call, *arguments, **settings):
     with pytest.raises(InputError) as caught:
-        call(*arguments)
+        call(*arguments, **settings)
     return str(caught.value)
 
 
@@ -89,9 +140,44 @@ def test_a_server_that_cannot_resume_sends_all_again(tmp_path, server):
     assert (tmp_path / "raw.bin").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("fault", ["stalls", "truncates"])
+def test_a_server_that_stalls_or_truncates_is_asked_for_the_rest(tmp_path, hostile, fault):
+    HostileHandler.asked.clear()
+    assert fetch("s", entry(f"{hostile}/{fault}"), tmp_path / "raw.bin", timeout=0.3) is True
+    assert (tmp_path / "raw.bin").read_bytes() == CONTENT
+    ranges = [None, "bytes=3000-", "bytes=6000-", "bytes=9000-"]
+    assert HostileHandler.asked == [(f"/{fault}", wanted) for wanted in ranges]
+
+
+def test_a_server_that_sends_nothing_more_is_given_up_and_the_start_is_kept(tmp_path, hostile):
+    found = problem(fetch, "s", entry(f"{hostile}/dead"), tmp_path / "raw.bin", timeout=0.2)
+    assert "broke off after 3000 of 10240 bytes (the server sent nothing for too long)" in found
+    assert (tmp_path / "raw.bin.partial").read_bytes() == CONTENT[:3000]
+
+
+@pytest.mark.parametrize("lie", ["longer", "endless"])
+def test_a_server_that_sends_more_than_expected_is_stopped(tmp_path, hostile, lie):
+    found = problem(fetch, "s", entry(f"{hostile}/{lie}"), tmp_path / "raw.bin", timeout=2)
+    assert "the address gives more than 10240 bytes" in found
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_announces_too_few_bytes_is_asked_for_the_rest(tmp_path, hostile):
+    target = tmp_path / "raw.bin"
+    assert fetch("s", entry(f"{hostile}/shorter"), target, timeout=2) is True
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_server_that_resumes_at_the_wrong_byte_is_not_believed(tmp_path, hostile):
+    (tmp_path / "raw.bin.partial").write_bytes(CONTENT[:300])
+    assert fetch("s", entry(f"{hostile}/wrong_start"), tmp_path / "raw.bin", timeout=2) is True
+    assert (tmp_path / "raw.bin").read_bytes() == CONTENT
+
+
 def test_a_broken_download_is_kept_for_the_next_run(tmp_path, server):
     found = problem(fetch, "s", entry(f"{server}/short"), tmp_path / "raw.bin")
-    assert "broke off after 1000 of 10240 bytes -> run again: it goes on from there" in found
+    assert "broke off after 1000 of 10240 bytes (the server closed the connection)" in found
+    assert "-> run again: it goes on from there" in found
     assert (tmp_path / "raw.bin.partial").stat().st_size == 1000
     assert not (tmp_path / "raw.bin").exists()
     assert fetch("s", entry(f"{server}/resume"), tmp_path / "raw.bin") is True
@@ -140,6 +226,21 @@ def test_hashes_of_own_files_are_refreshed_and_the_rest_stays(tmp_path):
     assert refresh_hashes(registry, tmp_path / "raw") == ["own"]
     expected = text.replace("sha256: 00", f"sha256: {SHA}").replace("bytes: 1", "bytes: 10240")
     assert registry.read_text(encoding="utf-8") == expected
+
+
+def test_hashes_of_a_source_in_several_files(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / "pv").mkdir(exist_ok=True)
+        (tmp_path / "pv" / name).write_bytes(CONTENT)
+    text = (
+        "pv:\n  folder: pv\n  files:\n    a.csv: {sha256: 00, bytes: 1}\n"
+        "    b.csv:\n      sha256: 00\n      bytes: 1\n  version: '1'\n"
+    )
+    registry = tmp_path / "sources.yaml"
+    registry.write_text(text, encoding="utf-8")
+    assert refresh_hashes(registry, tmp_path) == ["pv"]
+    files = yaml.safe_load(registry.read_text("utf-8"))["pv"]["files"]
+    assert files == {key: {"sha256": SHA, "bytes": 10240} for key in ("a.csv", "b.csv")}
 
 
 def test_demo_files_are_those_of_the_registry(root):

@@ -27,7 +27,7 @@ from tertius.claims import load_checked_claims
 from tertius.exhibits.config import exhibit_paths, exhibit_problems, resolve_exhibits
 from tertius.problems import InputError, Problem
 from tertius.provenance import hash_code
-from tertius.registry import load_registry, read_checked
+from tertius.registry import load_registry, raw_files, read_checked
 from tertius.unchanged import record_run
 
 

@@ -3,7 +3,8 @@
 
 def raw_files_found():
     """The raw files that lie at their place; when one changes it is verified again."""
-    files = [STUDY.raw_dir / entry["file"] for entry in REGISTRY.sources.values()]
+    entries = REGISTRY.sources.values()
+    files = [STUDY.raw_dir / name for entry in entries for name in raw_files(entry)]
     return [str(path) for path in files if path.exists()]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.registry.files import read_checked, read_yaml, schema_problems
+from tertius.registry.formats import load_formats, load_sources, raw_files, resolve_source
 from tertius.registry.study import (
     LAYERS,
     Network,
@@ -25,11 +26,15 @@ __all__ = [
     "Registry",
     "Study",
     "StudyYears",
+    "load_formats",
     "load_registry",
+    "load_sources",
     "load_study",
     "merge",
+    "raw_files",
     "read_checked",
     "read_yaml",
+    "resolve_source",
     "schema_problems",
     "study_names",
 ]
@@ -41,7 +46,8 @@ class Registry:
 
     Attributes:
         study: the study's settings.
-        sources: its entries of `config/sources.yaml`, in the study's order.
+        sources: its entries of `config/sources.yaml` with their formats written out, in the
+            study's order.
         codebook: every entry of `config/variables.yaml`.
         files: the configuration files that were read, as paths below the root.
     """
@@ -65,10 +71,15 @@ def load_registry(root: Path, name: str, raw_dir: str | None = None) -> Registry
     """
     problems = Problems()
     contents: dict[str, Mapping[str, Any]] = {"sources": {}, "variables": {}}
-    for kind in contents:
+    variables = root / "config" / "variables.yaml"
+    schema = root / "workflow" / "schemas" / "variables.yaml"
+    loads: dict[str, Callable[[], Mapping[str, Any]]] = {
+        "sources": lambda: load_sources(root),
+        "variables": lambda: read_checked(variables, schema),
+    }
+    for kind, load in loads.items():
         try:
-            path = root / "config" / f"{kind}.yaml"
-            contents[kind] = read_checked(path, root / "workflow" / "schemas" / f"{kind}.yaml")
+            contents[kind] = load()
         except InputError as error:
             problems.extend(error.problems)
     try:

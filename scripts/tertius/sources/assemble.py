@@ -9,23 +9,17 @@ import polars as pl
 
 from tertius.problems import SHOWN, Problems
 from tertius.sources.result import SourceTables, Step, step
+from tertius.tables import SCHEMAS
 
+AS_READ = {"org_id": "name", "inv_id": "name"}
+"""Names stand where ids will be."""
 KEYS: Mapping[str, tuple[str, ...]] = {
-    "patents": ("pid",),
-    "patent_applicants": ("pid", "name"),
-    "patent_inventors": ("pid", "name"),
-    "patent_classes": ("pid", "scheme", "code"),
-    "citations": ("citing_pid", "cited_pid"),
-    "alliances": ("aid",),
-    "alliance_scopes": ("aid", "function"),
-    "alliance_parties": ("aid", "name"),
-    "organisations": ("name",),
-    "firm_years": ("name", "year"),
-    "industry_years": ("ind4", "year"),
-    "region_years": ("region", "year"),
-    "policies": ("policy_id",),
+    name: tuple(AS_READ.get(label, label) for label in schema.key)
+    for name, schema in SCHEMAS.items()
 }
 """Key of each table as read, by which it is sorted."""
+BY_YEAR = ("firm_years", "industry_years", "region_years")
+"""Tables whose columns may come from several sources: sales from one, assets from another."""
 
 
 def assemble(sources: Mapping[str, SourceTables]) -> SourceTables:
@@ -49,12 +43,31 @@ def assemble(sources: Mapping[str, SourceTables]) -> SourceTables:
         if name in parts:
             _note_shared_ids(name, parts[name], problems)
             joined = pl.concat(list(parts[name].values()), how="diagonal_relaxed")
+            if name in BY_YEAR and len(parts[name]) > 1:
+                joined, merged = _united(joined, name, problems)
+                ledger.append(merged)
             tables[name] = joined.sort(*KEYS[name], pl.all())
     problems.raise_if_any()
     if "citations" in tables:
         tables["citations"], steps = _dated_citations(tables["citations"], tables.get("patents"))
         ledger += steps
     return SourceTables(tables, tuple(ledger))
+
+
+def _united(rows: pl.DataFrame, name: str, problems: Problems) -> tuple[pl.DataFrame, Step]:
+    """One row a key; sources that fill the same cell must agree."""
+    key = list(KEYS[name])
+    cells = [column for column in rows.columns if column not in key]
+    filled = rows.group_by(key).agg(pl.col(cells).drop_nulls().unique().sort()).sort(key)
+    for column in cells:
+        clashes = filled.filter(pl.col(column).list.len() > 1)
+        for row in clashes.head(SHOWN).to_dicts():
+            named = ", ".join(f"{k} {row[k]!r}" for k in key)
+            values = " and ".join(str(value) for value in row[column][:3])
+            what = f"{named} has the {column} {values} in different sources"
+            problems.add(name, what, "keep one: name no such column in the other source")
+    united = filled.with_columns(pl.col(column).list.first() for column in cells)
+    return united, step(f"rows of {name} united over sources", rows.height - united.height)
 
 
 def _note_shared_ids(name: str, parts: Mapping[str, pl.DataFrame], problems: Problems) -> None:

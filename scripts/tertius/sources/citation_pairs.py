@@ -12,9 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from tertius.problems import Problems
-from tertius.sources.fields import ROW, Field, check_mapping, read_fields
-from tertius.sources.loader import load
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, read_rows
 from tertius.sources.result import SourceTables, step
 
 FIELDS = (
@@ -32,17 +31,15 @@ def read(path: Path, mapping: Mapping[str, Any]) -> SourceTables:
     Raises:
         InputError: every unreadable cell and missing column of the file.
     """
-    problems = Problems()
-    check_mapping(mapping, FIELDS, (), path.name, problems)
-    loaded = load(path, mapping)
-    raw = read_fields(loaded, FIELDS, mapping, problems).drop(ROW)
-    problems.raise_if_any()
+    rows = read_rows(path, mapping, FIELDS)
+    rows.problems.raise_if_any()
+    raw = rows.frame.drop(ROW)
     key = ["citing_pid", "cited_pid"]
     # Of two rows of a pair the one that sorts first is kept, whatever the order of the file.
     once = raw.sort(pl.all()).unique(key, keep="first", maintain_order=True)
     others = once.filter(pl.col("citing_pid") != pl.col("cited_pid"))
     ledger = (
-        step("rows read", raw.height, loaded.encoding),
+        *rows.ledger,
         step("repeated pairs", raw.height - once.height, "one kept"),
         step("patents citing themselves", once.height - others.height, "dropped"),
     )

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from tertius.problems import Problems
-from tertius.sources.fields import ROW, Field, check_mapping, read_fields
-from tertius.sources.loader import load
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, read_rows
 from tertius.sources.result import SourceTables, Step, step
 from tertius.tables import ORGANISATION_TYPES
 
@@ -40,13 +40,11 @@ def read(path: Path, mapping: Mapping[str, Any]) -> SourceTables:
         InputError: every unreadable cell, missing column, and project or organisation whose rows
             contradict each other.
     """
-    problems = Problems()
-    check_mapping(mapping, FIELDS, (), path.name, problems)
-    loaded = load(path, mapping)
-    raw = read_fields(loaded, FIELDS, mapping, problems)
-    _note_contradictions(raw, "aid", ("start_date", "end_date"), loaded.file, problems)
-    _note_contradictions(raw, "org_id", ("type", "country"), loaded.file, problems)
-    problems.raise_if_any()
+    rows = read_rows(path, mapping, FIELDS)
+    raw = rows.frame
+    _note_contradictions(raw, "aid", ("start_date", "end_date"), rows.file, rows.problems)
+    _note_contradictions(raw, "org_id", ("type", "country"), rows.file, rows.problems)
+    rows.problems.raise_if_any()
     started = raw.filter(pl.col("start_date").is_not_null())
     unstarted = raw.filter(pl.col("start_date").is_null())
     parties = _parties(started)
@@ -58,7 +56,7 @@ def read(path: Path, mapping: Mapping[str, Any]) -> SourceTables:
         "organisations": _organisations(started),
     }
     ledger = [
-        step("rows read", raw.height, loaded.encoding),
+        *rows.ledger,
         step("projects read", raw["aid"].n_unique()),
         step("organisations read", raw["org_id"].n_unique()),
         step("projects without a start", unstarted["aid"].n_unique(), "dropped"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import polars as pl
 
-from tertius.problems import SHOWN, Problems
-from tertius.sources.fields import ROW
+from tertius.problems import SHOWN
+from tertius.sources.fields import ROW, Rows
+from tertius.sources.loader import policy
 from tertius.sources.result import Step, step
 
 CLASS_SYMBOL = r"^[A-HY]\d{2}[A-Z](\d{1,4}(/\d{2,})?)?$"
@@ -15,7 +17,12 @@ CLASS_SYMBOL = r"^[A-HY]\d{2}[A-Z](\d{1,4}(/\d{2,})?)?$"
 
 
 def split_cells(
-    frame: pl.DataFrame, key: str, column: str, separators: str | Sequence[str], to: str = "name"
+    frame: pl.DataFrame,
+    key: str,
+    column: str,
+    separators: str | Sequence[str],
+    to: str = "name",
+    glued: Sequence[str] = (),
 ) -> pl.DataFrame:
     """One row for each item of a cell that holds a list.
 
@@ -25,12 +32,17 @@ def split_cells(
         column: the cells.
         separators: one, or several that mean the same.
         to: name of the column of items.
+        glued: words that belong to the item before them, e.g. Ltd where items are split by commas.
 
     Returns:
         key, `to` (trimmed, never empty), seq (Int32, from 1 in the order of the cell).
     """
     marks = [separators] if isinstance(separators, str) else list(separators)
     cells = frame.select(key, pl.col(column).alias(to)).drop_nulls(to)
+    if glued:
+        words = "|".join(re.escape(word) for word in glued)
+        ending = rf"\s*{re.escape(marks[0])}\s*((?:{words})\b)"
+        cells = cells.with_columns(pl.col(to).str.replace_all(ending, " $1"))
     for other in marks[1:]:
         cells = cells.with_columns(pl.col(to).str.replace_all(other, marks[0], literal=True))
     items = (
@@ -75,19 +87,25 @@ def class_rows(cells: pl.DataFrame, scheme: str) -> tuple[pl.DataFrame, list[Ste
     ]
 
 
-def without_repeats(
-    frame: pl.DataFrame, key: Sequence[str], file: str, problems: Problems
-) -> tuple[pl.DataFrame, Step]:
+def without_repeats(rows: Rows, key: Sequence[str]) -> pl.DataFrame:
     """Rows with equal content once; two rows of one key with different content are a problem.
 
+    Where the mapping's policy for a repeated id is `first`, the first of them in the file is kept.
+
     Args:
-        frame: fields with the column `row`.
+        rows: takes every key with conflicting rows, and the counts.
         key: the id.
-        file: for messages.
-        problems: takes every key with conflicting rows.
     """
+    frame, file, problems = rows.frame, rows.file, rows.problems
     fields = [name for name in frame.columns if name != ROW]
     once = frame.unique(fields, keep="first", maintain_order=True)
+    note = "one of each kept"
+    rows.ledger.append(step("rows repeated word for word", frame.height - once.height, note))
+    if policy(rows.mapping, "repeated_id") == "first":
+        first = once.sort(ROW).unique(key, keep="first", maintain_order=True)
+        dropped = once.height - first.height
+        rows.ledger.append(step("rows that differ from the first of their id", dropped, "left out"))
+        return first
     clashes = (
         once.filter(pl.struct(key).is_duplicated())
         .group_by(key)
@@ -96,10 +114,9 @@ def without_repeats(
     )
     for clash in clashes.head(SHOWN).to_dicts():
         named = ", ".join(f"{name} {clash[name]!r}" for name in key)
-        rows = ", ".join(str(row) for row in clash[ROW][:SHOWN])
-        fix = "keep one row, or give the others their own id"
-        problems.add(f"{file}, rows {rows}", f"{named} stands in rows that differ", fix)
+        numbers = ", ".join(str(row) for row in clash[ROW][:SHOWN])
+        fix = "keep one row, or give the others their own id (or `policies: repeated_id: first`)"
+        problems.add(f"{file}, rows {numbers}", f"{named} stands in rows that differ", fix)
     if clashes.height > SHOWN:
         problems.add(file, f"{clashes.height} ids in all stand in rows that differ")
-    dropped = frame.height - once.height
-    return once, step("rows repeated word for word", dropped, "one of each kept")
+    return once

@@ -2,6 +2,7 @@
 
 Mapping, beside the keys of `loader` and `fields`:
     separators: {applicants, inventors, ipc, cpc: one or several}   (default `;`)
+    glued: [words] that belong to the applicant before them, e.g. Ltd where commas separate
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from tertius.problems import Problems
-from tertius.sources.fields import ROW, Field, check_mapping, read_fields
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, read_rows
 from tertius.sources.lists import class_rows, split_cells, unique_names, without_repeats
-from tertius.sources.loader import load
 from tertius.sources.result import SourceTables, Step, step
 from tertius.tables import PATENT_KINDS
 
@@ -47,17 +47,13 @@ def read(path: Path, mapping: Mapping[str, Any]) -> SourceTables:
     Raises:
         InputError: every unreadable cell, missing column and clash of ids of the file.
     """
-    problems = Problems()
-    check_mapping(mapping, FIELDS, (), path.name, problems)
-    loaded = load(path, mapping)
-    raw = read_fields(loaded, FIELDS, mapping, problems)
-    rows, repeats = without_repeats(raw, ["pid"], loaded.file, problems)
-    problems.raise_if_any()
+    read = read_rows(path, mapping, FIELDS, ("glued",))
+    rows = without_repeats(read, ["pid"])
+    read.problems.raise_if_any()
     patents, dating = dated(rows.drop(ROW, *LISTS))
     rows = rows.join(patents.select("pid"), on="pid", how="semi")
     tables, steps = _lists(rows, mapping)
-    ledger = [step("rows read", raw.height, loaded.encoding), repeats, *dating, *steps]
-    return SourceTables({"patents": patents, **tables}, tuple(ledger))
+    return SourceTables({"patents": patents, **tables}, (*read.ledger, *dating, *steps))
 
 
 def dated(patents: pl.DataFrame) -> tuple[pl.DataFrame, list[Step]]:
@@ -87,7 +83,9 @@ def _lists(
 ) -> tuple[dict[str, pl.DataFrame], list[Step]]:
     marks = {name: mapping.get("separators", {}).get(name, ";") for name in LISTS}
     applicants, again = unique_names(
-        split_cells(rows, "pid", "applicants", marks["applicants"]), "pid", "applicants"
+        split_cells(rows, "pid", "applicants", marks["applicants"], glued=mapping.get("glued", ())),
+        "pid",
+        "applicants",
     )
     inventors, twice = unique_names(
         split_cells(rows, "pid", "inventors", marks["inventors"]), "pid", "inventors"

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from tertius.problems import SHOWN, Problems
-from tertius.sources.fields import ROW, Field, check_mapping, read_fields
+from tertius.sources.cells import Field
+from tertius.sources.fields import ROW, read_rows
 from tertius.sources.lists import without_repeats
-from tertius.sources.loader import load
-from tertius.sources.result import SourceTables, step
+from tertius.sources.result import SourceTables
 from tertius.tables import ORGANISATION_TYPES
 
 FIELDS = (
@@ -45,19 +45,18 @@ def read(path: Path, mapping: Mapping[str, Any]) -> SourceTables:
         InputError: every unreadable cell, missing column, id or name in several rows that differ,
             death before birth and place off the globe.
     """
-    problems = Problems()
-    check_mapping(mapping, FIELDS, (), path.name, problems)
-    loaded = load(path, mapping)
-    raw = read_fields(loaded, FIELDS, mapping, problems).with_columns(
+    read = read_rows(path, mapping, FIELDS)
+    raw = read.frame.with_columns(
         birth_year=pl.coalesce("birth_year", pl.col("birth_date").dt.year().cast(pl.Int32)),
         death_year=pl.coalesce("death_year", pl.col("death_date").dt.year().cast(pl.Int32)),
     )
     has_ids = raw["org_id"].is_not_null().all()
-    rows, repeats = without_repeats(raw, ["org_id"] if has_ids else ["name"], loaded.file, problems)
-    _note_impossible(rows, loaded.file, problems)
-    problems.raise_if_any()
-    ledger = (step("rows read", raw.height, loaded.encoding), repeats)
-    return SourceTables({"organisations": rows.drop(ROW, "birth_date", "death_date")}, ledger)
+    read.frame = raw
+    rows = without_repeats(read, ["org_id"] if has_ids else ["name"])
+    _note_impossible(rows, read.file, read.problems)
+    read.problems.raise_if_any()
+    table = rows.drop(ROW, "birth_date", "death_date")
+    return SourceTables({"organisations": table}, tuple(read.ledger))
 
 
 def _note_impossible(rows: pl.DataFrame, file: str, problems: Problems) -> None:

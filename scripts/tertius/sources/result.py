@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -25,7 +26,10 @@ class SourceTables:
             `name` in place of org_id or inv_id, and `parent` in place of parent_id. Organisations
             may carry the source's own org_id.
         ledger: counts of rows read, dropped, merged and corrected.
+        files: further tables that are too large to hold: Parquet files, checked, cut to the years
+            and sorted by key.
     """
 
     tables: Mapping[str, pl.DataFrame]
     ledger: tuple[Step, ...] = field(default=())
+    files: Mapping[str, Path] = field(default_factory=dict)

@@ -14,11 +14,18 @@ from tertius.sources.result import Step
 from tertius.tables import SCHEMAS, validate, write_parquet
 
 
-def write_named_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
-    """Write tables as read (with names), sorted by key, one Parquet file each."""
-    _write_folder(
-        {name: table.sort(*KEYS[name], pl.all()) for name, table in tables.items()}, folder
-    )
+def write_named_tables(
+    tables: Mapping[str, pl.DataFrame], folder: Path, files: Mapping[str, Path] | None = None
+) -> None:
+    """Write tables as read (with names), sorted by key, one Parquet file each.
+
+    Args:
+        tables: held in memory.
+        folder: to write.
+        files: tables that stand in files already; they are moved.
+    """
+    ordered = {name: table.sort(*KEYS[name], pl.all()) for name, table in tables.items()}
+    _write_folder(ordered, folder, files or {})
 
 
 def write_typed_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
@@ -31,7 +38,9 @@ def write_typed_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None
     _write_folder(checked, folder)
 
 
-def _write_folder(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
+def _write_folder(
+    tables: Mapping[str, pl.DataFrame], folder: Path, files: Mapping[str, Path] | None = None
+) -> None:
     partial = folder.with_name(folder.name + ".partial")
     for old in (partial, folder):
         if old.exists():
@@ -39,6 +48,8 @@ def _write_folder(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
     partial.mkdir(parents=True)
     for name, table in tables.items():
         write_parquet(table, partial / f"{name}.parquet")
+    for name, file in (files or {}).items():
+        file.replace(partial / f"{name}.parquet")
     partial.rename(folder)
 
 

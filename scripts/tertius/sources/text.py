@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
-import io
 import lzma
+import re
 import zipfile
 import zlib
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +27,15 @@ BYTE_ORDER_MARKS = (
 DETECTED = ("utf-8", "gb18030", "cp1252")
 """Encodings tried in this order where none is declared and no byte order mark says which; cp1252
 is latin-1 with the printable characters that Windows adds."""
+ZIP_MARK = b"PK\x03\x04"
+OLE_MARK = b"\xd0\xcf\x11\xe0"
+"""First bytes of the workbooks of before 2007, and of locked newer ones."""
+PIECE = 1 << 20
+UNPACKED_FLOOR = 64 << 20
+UNPACKED_RATIO = 200
+"""An archive may unpack to this many bytes, or to this many times its own size."""
+BROKEN = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+"""What an archive that cannot be unpacked raises."""
 MEASURED_BYTES = 4_000_000
 """How much of a file is looked at to tell GB18030 from latin-1."""
 
@@ -38,48 +50,109 @@ def read_bytes(path: Path, member: str | None = None) -> bytes:
         member: the file inside a zip archive; needed when it holds several.
 
     Raises:
-        InputError: the file is absent, empty, or a broken archive.
+        InputError: the file is absent, empty, a broken archive, or one that unpacks to far more
+            than any table would.
     """
     if not path.is_file():
         fix = f"put the file there, or correct `file` in {REGISTRY}"
         raise InputError([Problem(str(path), "the file is missing", fix)])
-    raw = path.read_bytes()
     try:
-        content = _unpacked(raw, path, member)
-    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
-        what = f"the archive is broken ({error})"
-        raise InputError([Problem(str(path), what, "get the file again")]) from error
+        with open_unpacked(path, member) as stream:
+            content = b"".join(pieces(stream, path))
+    except BROKEN as error:
+        raise InputError([broken_archive(path, error)]) from error
     if not content.strip():
         fix = "get the file again, or take its source out of the study"
         raise InputError([Problem(str(path), "the file is empty", fix)])
+    if content.startswith(ZIP_MARK) and not _is_workbook(path):
+        what = "the file holds an archive inside an archive"
+        raise InputError([Problem(str(path), what, "unpack it once, and register what it holds")])
     return content
 
 
-def _unpacked(raw: bytes, path: Path, member: str | None) -> bytes:
-    if raw.startswith(b"\x1f\x8b"):
-        return gzip.decompress(raw)
-    if raw.startswith(b"\xfd7zXZ\x00"):
-        return lzma.decompress(raw)
-    if raw.startswith(b"BZh"):
-        return bz2.decompress(raw)
-    if raw.startswith(b"\x28\xb5\x2f\xfd"):
-        with pa.CompressedInputStream(pa.BufferReader(raw), "zstd") as stream:
-            return bytes(stream.read())
-    if raw.startswith(b"PK\x03\x04") and path.suffix.lower() != ".xlsx":
-        return _zip_member(raw, path, member)
-    return raw
+def _is_workbook(path: Path) -> bool:
+    return path.suffix.lower() in (".xlsx", ".xlsm")
 
 
-def _zip_member(raw: bytes, path: Path, member: str | None) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-        if member is None and len(names) == 1:
-            member = names[0]
-        if member not in names:
-            what = f"the archive holds {len(names)} files: {', '.join(names[:20])}"
-            fix = f"name one as `member:` of the mapping in {REGISTRY}"
+@contextlib.contextmanager
+def open_unpacked(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
+    """A file as a stream of bytes, unpacked; see `read_bytes`."""
+    with path.open("rb") as raw:
+        mark = raw.read(6)
+        raw.seek(0)
+        if mark.startswith(ZIP_MARK) and not _is_workbook(path):
+            with zipfile.ZipFile(raw) as archive, archive.open(_member(archive, path, member)) as f:
+                yield cast("BinaryIO", f)
+        elif mark.startswith(b"\x1f\x8b"):
+            with gzip.open(raw) as f:
+                yield cast("BinaryIO", f)
+        elif mark.startswith(b"\xfd7zXZ\x00"):
+            with lzma.open(raw) as f:
+                yield cast("BinaryIO", f)
+        elif mark.startswith(b"BZh"):
+            with bz2.open(raw) as f:
+                yield cast("BinaryIO", f)
+        elif mark.startswith(b"\x28\xb5\x2f\xfd"):
+            with pa.CompressedInputStream(pa.PythonFile(raw), "zstd") as f:
+                yield cast("BinaryIO", f)
+        else:
+            yield raw
+
+
+def pieces(stream: BinaryIO, path: Path) -> Iterator[bytes]:
+    """The bytes of an unpacked stream, piece by piece, until they are too many to be a table.
+
+    Raises:
+        InputError: a file that unpacks to more than `UNPACKED_FLOOR` bytes and more than
+            `UNPACKED_RATIO` times its own size.
+    """
+    limit = unpacked_limit(path.stat().st_size)
+    done = 0
+    while piece := stream.read(PIECE):
+        done += len(piece)
+        if done > limit:
+            what = (
+                f"the archive of {path.stat().st_size} bytes unpacks to more than {limit} bytes: "
+                "no table is packed so densely"
+            )
+            fix = "check where the file comes from; unpack it yourself if it is right"
             raise InputError([Problem(str(path), what, fix)])
-        return archive.read(member)
+        yield piece
+
+
+def unpacked_limit(packed: int) -> int:
+    """How many bytes an archive of some size may unpack to."""
+    return max(UNPACKED_FLOOR, UNPACKED_RATIO * packed)
+
+
+def broken_archive(path: Path, error: BaseException) -> Problem:
+    """What to say of an archive that cannot be unpacked."""
+    return Problem(str(path), f"the archive is broken ({error})", "get the file again")
+
+
+def _member(archive: zipfile.ZipFile, path: Path, member: str | None) -> str:
+    """The member to read; names that lead out of the archive's folder are refused."""
+    listed = [info for info in archive.infolist() if not info.is_dir()]
+    names = sorted(info.filename for info in listed)
+    for name in names:
+        parts = PurePosixPath(name.replace("\\", "/"))
+        if parts.is_absolute() or ".." in parts.parts or re.match(r"[A-Za-z]:", name):
+            what = f"the archive holds {name!r}, a path that leads out of its folder"
+            fix = "do not unpack it; get the file again from its publisher"
+            raise InputError([Problem(str(path), what, fix)])
+    if "[Content_Types].xml" in names:
+        what = "the file is a workbook (or another office file) under a wrong name"
+        raise InputError([Problem(str(path), what, "give it its ending, .xlsx")])
+    if any(info.flag_bits & 1 for info in listed):
+        what = "the archive is locked by a password"
+        raise InputError([Problem(str(path), what, "unpack it and register what it holds")])
+    if member is None and len(names) == 1:
+        member = names[0]
+    if member not in names:
+        what = f"the archive holds {len(names)} files: {', '.join(names[:20])}"
+        fix = f"name one as `member:` of the mapping in {REGISTRY}"
+        raise InputError([Problem(str(path), what, fix)])
+    return member
 
 
 def decode(content: bytes, origin: str, encoding: str | None = None) -> tuple[str, str]:

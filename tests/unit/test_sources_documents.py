@@ -5,13 +5,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 
 from tertius.problems import InputError
+from tertius.registry import load_sources
 from tertius.sources import assemble, read_source, verify
-from tertius.sources.lens import read
+from tertius.sources.documents import read
 from tertius.sources.two_digit_dates import earlier_dates, publication_dates
 
+MAPPING = {"two_digit_years": True}
 HEADER = (
     "document,office,doc_type,publication_date,publication_year,application_number,"
     "application_date,priority_numbers,applicants,inventors,cpc,ipc,cited_count\n"
@@ -29,7 +30,7 @@ ROWS = (
 def lens(tmp_path):
     path = tmp_path / "lens.csv"
     path.write_text(HEADER + ROWS, encoding="utf-8")
-    return read(path, {})
+    return read(path, MAPPING)
 
 
 def test_documents_of_one_earliest_priority_are_one_family(lens):
@@ -65,7 +66,7 @@ def test_an_applicant_who_is_an_inventor_anywhere_is_a_person(lens):
 def test_the_order_of_documents_does_not_matter(lens, tmp_path):
     path = tmp_path / "turned.csv"
     path.write_text(HEADER + "".join(ROWS.splitlines(keepends=True)[::-1]), encoding="utf-8")
-    turned = assemble({"s": read(path, {})})
+    turned = assemble({"s": read(path, MAPPING)})
     for name, table in assemble({"s": lens}).tables.items():
         assert table.equals(turned.tables[name]), name
 
@@ -74,7 +75,7 @@ def test_a_wrong_date_is_told_with_its_row(tmp_path):
     path = tmp_path / "lens.csv"
     path.write_text(HEADER + ROWS.replace("01/02/03", "31/02/03", 1), encoding="utf-8")
     with pytest.raises(InputError, match=r"row 2, column 'application_date': '31/02/03' is not a"):
-        read(path, {})
+        read(path, MAPPING)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_publications_keep_their_four_digit_year():
 
 
 def real(root: Path, raw: Path, name: str):
-    entry = yaml.safe_load((root / "config" / "sources.yaml").read_text(encoding="utf-8"))[name]
+    entry = load_sources(root)[name]
     verify(name, entry, raw / entry["file"])
     source = read_source(name, entry, raw)
     return source, {line["step"]: line["rows"] for line in source.ledger}
