@@ -121,7 +121,8 @@ def _note_clash(row: Mapping[str, Any], held: pl.DataFrame, problems: Problems) 
     same = held.filter(pl.col("org_id") == row["org_id"], pl.col("year") == row["year"])
     names = " and ".join(repr(name) for name in same["name"].sort())
     what = f"{names} are one organisation ({row['org_id']}) with different rows in {row['year']}"
-    problems.add("firm_years", what, "keep one row, or give the organisations ids in the register")
+    fix = "keep one row, or decide that the names differ (config/identity/overrides.csv)"
+    problems.add("firm_years", what, fix)
 
 
 def inventors_of(

@@ -243,7 +243,8 @@ class Reader:
         ]
         telling = [w for w in telling if (w,) not in self._anywhere] or telling or words
         if _UNIVERSITY & set(telling):
-            telling = [w for w in telling if w not in _GOVERNANCE] or telling
+            # Norwegian `i` (in) stands in names of universities; elsewhere it is an initial.
+            telling = [w for w in telling if w not in _GOVERNANCE and w != "i"] or telling
             telling = [*dict.fromkeys(telling)]
         return tuple(map(sys.intern, telling))
 
