@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tertius.problems import InputError
+from tertius.simulate.survey import survey_answers, survey_key
 from tertius.survey import (
     average_variance,
     confirm,
@@ -210,3 +211,23 @@ def test_the_report_flags_weak_scales_and_the_validation_correlates():
     assert table.row(0)[:3] == ("sv", "proxy", 30)
     assert table["spearman"].item() == pytest.approx(1.0)
     assert validation(panel, {"sv": "flat"})["pearson"].item() is None
+
+
+def test_a_simulated_survey_gives_its_scales_back():
+    rng = np.random.default_rng(4)
+    n = 400
+    traits = pl.DataFrame(
+        {"org_id": [f"o{k:03d}" for k in range(n)], "year": pl.Series([2005] * n, dtype=pl.Int32),
+         "trust": rng.normal(size=n)}
+    )  # fmt: skip
+    key = survey_key()
+    answers = survey_answers(traits, [2005], np.random.default_rng(5), response=0.8)
+    assert answers["value"].is_between(1, 7).all()
+    scores = scale_scores(scored_items(answers, key), key)
+    trust = scores.filter((pl.col("scale") == "trust") & pl.col("dimension").is_null())
+    both = trust.join(traits, on="org_id")
+    assert both.select(pl.corr("value", "trust")).item() > 0.8
+    alpha = scale_report(scored_items(answers, key), key).filter(scale="trust")["alpha"].item()
+    assert 0.8 < alpha < 0.95
+    again = survey_answers(traits, [2005], np.random.default_rng(5), response=0.8)
+    assert again.equals(answers)
