@@ -29,7 +29,7 @@ from tertius.survey import (
 )
 from tertius.tables import SCHEMAS
 
-# Correlations of six tests, 112 people: `ability.cov` of R's datasets, as correlations.
+# Covariances of six tests of 112 people: `ability.cov` of R's datasets.
 ABILITY = np.array(
     [
         [24.641, 5.991, 33.520, 6.023, 20.755, 29.701],
@@ -118,15 +118,15 @@ def test_alpha_by_hand():
 
 
 def test_one_factor_equals_factanal_of_r():
-    # factanal(covmat = ability.cov, factors = 1)$uniquenesses
+    # tests/reference/r/factors.R
     model = confirm(ABILITY, [0] * 6, 112)
     uniqueness = 1 - model.standardised**2
-    expected = [0.535, 0.853, 0.748, 0.910, 0.232, 0.280]
-    assert uniqueness == pytest.approx(expected, abs=6e-4)
+    expected = [0.53459892, 0.85257900, 0.74818565, 0.91012781, 0.23171611, 0.27974112]
+    assert uniqueness == pytest.approx(expected, abs=1e-5)
     assert model.df == 9
     # Its statistic 75.18 carries Bartlett's factor n - 1 - (2p + 5)/6 - 2/3 in the place of n - 1.
     bartlett = 112 - 1 - (2 * 6 + 5) / 6 - 2 / 3
-    assert model.chi2 / 111 * bartlett == pytest.approx(75.18, abs=0.006)
+    assert model.chi2 / 111 * bartlett == pytest.approx(75.17959, abs=1e-5)
     assert model.converged
 
 
