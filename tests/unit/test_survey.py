@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tertius.problems import InputError
+from tertius.simulate.survey import survey_answers, survey_key
 from tertius.survey import (
     average_variance,
     confirm,
@@ -28,7 +29,7 @@ from tertius.survey import (
 )
 from tertius.tables import SCHEMAS
 
-# Correlations of six tests, 112 people: `ability.cov` of R's datasets, as correlations.
+# Covariances of six tests of 112 people: `ability.cov` of R's datasets.
 ABILITY = np.array(
     [
         [24.641, 5.991, 33.520, 6.023, 20.755, 29.701],
@@ -117,15 +118,15 @@ def test_alpha_by_hand():
 
 
 def test_one_factor_equals_factanal_of_r():
-    # factanal(covmat = ability.cov, factors = 1)$uniquenesses
+    # tests/reference/r/factors.R
     model = confirm(ABILITY, [0] * 6, 112)
     uniqueness = 1 - model.standardised**2
-    expected = [0.535, 0.853, 0.748, 0.910, 0.232, 0.280]
-    assert uniqueness == pytest.approx(expected, abs=6e-4)
+    expected = [0.53459892, 0.85257900, 0.74818565, 0.91012781, 0.23171611, 0.27974112]
+    assert uniqueness == pytest.approx(expected, abs=1e-5)
     assert model.df == 9
     # Its statistic 75.18 carries Bartlett's factor n - 1 - (2p + 5)/6 - 2/3 in the place of n - 1.
     bartlett = 112 - 1 - (2 * 6 + 5) / 6 - 2 / 3
-    assert model.chi2 / 111 * bartlett == pytest.approx(75.18, abs=0.006)
+    assert model.chi2 / 111 * bartlett == pytest.approx(75.17959, abs=1e-5)
     assert model.converged
 
 
@@ -210,3 +211,23 @@ def test_the_report_flags_weak_scales_and_the_validation_correlates():
     assert table.row(0)[:3] == ("sv", "proxy", 30)
     assert table["spearman"].item() == pytest.approx(1.0)
     assert validation(panel, {"sv": "flat"})["pearson"].item() is None
+
+
+def test_a_simulated_survey_gives_its_scales_back():
+    rng = np.random.default_rng(4)
+    n = 400
+    traits = pl.DataFrame(
+        {"org_id": [f"o{k:03d}" for k in range(n)], "year": pl.Series([2005] * n, dtype=pl.Int32),
+         "trust": rng.normal(size=n)}
+    )  # fmt: skip
+    key = survey_key()
+    answers = survey_answers(traits, [2005], np.random.default_rng(5), response=0.8)
+    assert answers["value"].is_between(1, 7).all()
+    scores = scale_scores(scored_items(answers, key), key)
+    trust = scores.filter((pl.col("scale") == "trust") & pl.col("dimension").is_null())
+    both = trust.join(traits, on="org_id")
+    assert both.select(pl.corr("value", "trust")).item() > 0.8
+    alpha = scale_report(scored_items(answers, key), key).filter(scale="trust")["alpha"].item()
+    assert 0.8 < alpha < 0.95
+    again = survey_answers(traits, [2005], np.random.default_rng(5), response=0.8)
+    assert again.equals(answers)

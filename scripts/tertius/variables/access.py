@@ -155,7 +155,7 @@ def disjoint_access(
     window: int = 5,
     top: float = 0.1,
     steps: int = 3,
-    most: int = 10,
+    most: int = 5,
 ) -> pl.DataFrame:
     """Mean number of node-disjoint paths to the knowledge sources nearby; >= 0.
 

@@ -7,7 +7,7 @@ and of the holdings, made when it is needed, so that memory holds one window at 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -55,12 +55,12 @@ class ClassWindow:
     own: Ints
     n: Ints
 
-    @property
+    @cached_property
     def vectors(self) -> sp.csr_array:
         """units x classes: summed class shares of all families of each unit."""
         return _sorted(self.solo + self.holds @ self.shares)
 
-    @property
+    @cached_property
     def counts(self) -> Ints:
         """Per unit, number of families (or of classes of families where each counts whole)."""
         return np.asarray(self.solo_n + self.holds @ self.n, dtype=np.int64)

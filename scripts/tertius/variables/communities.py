@@ -160,10 +160,33 @@ def modularity(indptr: Ints, indices: Ints, weights: Reals, label: Ints) -> floa
 
 
 @kernel
-def _ego_betweenness(indptr: Ints, indices: Ints, out: Reals) -> None:
+def _among(ptr: Ints, idx: Ints, other_ptr: Ints, other_idx: Ints, out: Ints) -> None:
+    mark = np.full(ptr.size - 1, -1, np.int64)
+    for i in range(ptr.size - 1):
+        for k in range(ptr[i], ptr[i + 1]):
+            mark[idx[k]] = i
+        for k in range(ptr[i], ptr[i + 1]):
+            j = idx[k]
+            for e in range(other_ptr[j], other_ptr[j + 1]):
+                if mark[other_idx[e]] == i:
+                    out[k] += 1
+
+
+def among_contacts(indptr: Ints, indices: Ints, other_indptr: Ints, other_indices: Ints) -> Ints:
+    """For every entry (ego, partner): the partner's ties in a second network to ego's partners.
+
+    With the network itself as the second: the common partners. Aligned with `indices`.
+    """
+    out = np.zeros(indices.size, dtype=np.int64)
+    _among(indptr, indices, other_indptr, other_indices, out)
+    return out
+
+
+@kernel
+def _ego_betweenness(indptr: Ints, indices: Ints, egos: Ints, out: Reals) -> None:
     n = indptr.size - 1
     place = np.full(n, -1, np.int64)
-    for i in range(n):
+    for i in egos:
         low, m = indptr[i], indptr[i + 1] - indptr[i]
         if m < 3:
             continue
@@ -223,11 +246,13 @@ def _brandes(ptr: Ints, heads: Ints, out: Reals) -> None:
             out[v] += share[v] / 2.0
 
 
-def ego_betweenness(indptr: Ints, indices: Ints) -> Reals:
+def ego_betweenness(indptr: Ints, indices: Ints, egos: Ints | None = None) -> Reals:
     """For every entry (ego, partner): the partner's betweenness among the partners, ego left out.
 
-    Pairs of partners whose shortest paths run through it, in steps; aligned with `indices`.
+    Pairs of partners whose shortest paths run through it, in steps; aligned with `indices`; 0 for
+    units that are not among `egos` (None: all).
     """
     out = np.zeros(indices.size)
-    _ego_betweenness(indptr, indices, out)
+    every = np.arange(indptr.size - 1)
+    _ego_betweenness(indptr, indices, every if egos is None else egos, out)
     return out

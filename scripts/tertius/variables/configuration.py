@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
 
 from tertius.tables import FUNCTIONS
 from tertius.variables.category import category_columns, count_index
-from tertius.variables.class_windows import integral, sparse, tied
-from tertius.variables.combine import score_mean
-from tertius.variables.communities import ego_betweenness, louvain
+from tertius.variables.class_windows import integers, integral, sparse, tied
+from tertius.variables.combine import in_frame, score_mean
+from tertius.variables.communities import among_contacts, ego_betweenness, louvain
 from tertius.variables.distances import dyads, yearly
 from tertius.variables.forms import FORM_WEIGHTS, form_of
 from tertius.variables.frames import Rule, coverage, settle
@@ -25,6 +24,7 @@ from tertius.variables.records import (
     organisation_codes,
     organisations,
     partners,
+    rows,
 )
 from tertius.variables.relations import (
     KEY,
@@ -125,12 +125,12 @@ def tie_embedding(inputs: Inputs, network: str) -> pl.DataFrame:
 def _tie_embedding(inputs: Inputs, network: str) -> pl.DataFrame:
     def build(year: int) -> pl.DataFrame:
         links = tied(inputs, network, year)
-        both = sp.csr_array(sp.csr_array(links @ links).multiply(links)).tocoo()
+        ptr, idx = integral(links.indptr), integral(links.indices)
         return pl.DataFrame(
             {
-                "org": both.row.astype(np.uint32),
-                "partner": both.col.astype(np.uint32),
-                "common": both.data.astype(np.int64),
+                "org": np.repeat(np.arange(links.shape[0]), np.diff(ptr)).astype(np.uint32),
+                "partner": idx.astype(np.uint32),
+                "common": among_contacts(ptr, idx, ptr, idx),
             }
         ).with_columns(pl.lit(year, pl.Int32).alias("year"))
 
@@ -374,28 +374,40 @@ def complexity_cells(inputs: Inputs, *, network: str) -> pl.DataFrame:
 
 
 # -------------------------------------------------------------------------- brokers, communities
-def sub_brokers(inputs: Inputs, *, network: str, share: float = 0.75) -> pl.DataFrame:
+def sub_brokers(
+    inputs: Inputs, *, network: str, share: float = 0.75, most: int = 500
+) -> pl.DataFrame:
     """Partners that broker among the other partners: betweenness above 0 and in the top quarter.
 
     Betweenness of the partner in the unit's network without the unit; the cut is the quantile of
-    the year over all positive values of units of the study, ties included. 0 for isolates.
+    the year over all positive values, ties included. 0 for isolates. Units outside the frame and
+    units with more than `most` partners are not measured: missing_input.
     """
-    key = ("sub_brokers", network, share)
-    counts = inputs.once(key, lambda: yearly(inputs, lambda y: _brokers(inputs, network, share, y)))
-    return settle(inputs, counts, pl.col("n").fill_null(0), coverage(inputs, network))
+    key = ("sub_brokers", network, share, most)
+
+    def build(year: int) -> pl.DataFrame:
+        return _brokers(inputs, network, share, most, year)
+
+    counts = inputs.once(key, lambda: yearly(inputs, build))
+    rules = [*coverage(inputs, network), (pl.col("n").is_null(), "missing_input")]
+    return settle(inputs, counts, pl.col("n"), rules)
 
 
-def _brokers(inputs: Inputs, network: str, share: float, year: int) -> pl.DataFrame:
+def _brokers(inputs: Inputs, network: str, share: float, most: int, year: int) -> pl.DataFrame:
     links = tied(inputs, network, year)
-    values = ego_betweenness(integral(links.indptr), integral(links.indices))
-    rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
+    ptr, idx = integral(links.indptr), integral(links.indices)
+    living = rows(inputs).filter(pl.col("year") == year)
+    framed = living.join(in_frame(inputs).filter("framed"), on="org", how="semi")
+    egos = integers(framed, "org")
+    egos = egos[np.diff(ptr)[egos] <= most]
+    values = ego_betweenness(ptr, idx, egos)
+    of = np.repeat(np.arange(links.shape[0]), np.diff(ptr))
     positive = np.sort(values[values > 0.0])
+    hits = np.zeros(links.shape[0], dtype=np.int64)
     if positive.size:
         cut = positive[max(int(np.ceil(share * positive.size)) - 1, 0)]
-        hits = np.bincount(rows[values >= cut], minlength=links.shape[0])
-    else:
-        hits = np.zeros(links.shape[0], dtype=np.int64)
-    frame = pl.DataFrame({"org": np.arange(links.shape[0], dtype=np.uint32), "n": hits})
+        hits = np.bincount(of[values >= cut], minlength=links.shape[0])
+    frame = pl.DataFrame({"org": egos.astype(np.uint32), "n": hits[egos]})
     return frame.with_columns(pl.lit(year, pl.Int32).alias("year"))
 
 

@@ -77,6 +77,24 @@ MODULES: Mapping[str, ModuleType] = MappingProxyType(
 )
 """Modules whose public functions an entry of the codebook may name."""
 
+LARGE = (
+    "past_use",
+    "split",
+    "breadth",
+    "class_use",
+    "class_pairs",
+    "new_pairs",
+    "pair_distance",
+    "family_novelty",
+    "citing_holders",
+    "flows",
+    "received",
+    "disruption",
+    "dyads",
+    "cosines",
+)
+"""Intermediate tables that grow with patents and citations and serve few modules."""
+
 
 def resolve(
     codebook: Mapping[str, Mapping[str, Any] | VariableSpec],
@@ -143,15 +161,25 @@ def derive(
     """
     specs = resolve(codebook, declared)
     builders = _builders(specs, functions or {})
-    columns = [rows(inputs).select("org_id", "year")]
-    for name, spec in specs.items():
-        network = spec.network or inputs.focal
+    key = rows(inputs).select("org_id", "year")
+    columns: dict[str, pl.DataFrame] = {}
+    last = ""
+    # One module after the other, so that what only one of them needs can go.
+    for name in sorted(specs, key=lambda name: _module(specs[name])):
+        spec = specs[name]
+        if _module(spec) != last:
+            inputs.forget(LARGE)
+            last = _module(spec)
         if absent_inputs(inputs, spec):
             built = missing(inputs)
         else:
-            built = _build(inputs, spec, network, builders.get(name))
-        columns.append(_named(built, name, columns[0]))
-    return pl.concat(columns, how="horizontal")
+            built = _build(inputs, spec, spec.network or inputs.focal, builders.get(name))
+        columns[name] = _named(built, name, key)
+    return pl.concat([key, *(columns[name] for name in specs)], how="horizontal")
+
+
+def _module(spec: VariableSpec) -> str:
+    return (spec.function or "").partition(".")[0]
 
 
 def absent_inputs(inputs: Inputs, spec: VariableSpec) -> list[str]:

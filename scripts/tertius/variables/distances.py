@@ -351,31 +351,32 @@ def similarity(
         level: see `records.Level`.
         lag: years that the window of patents ends before t.
     """
-    if lag:
-        return _earlier(inputs, network, window, level, lag)
-    return over_partners(
-        inputs, network, window, dyads(inputs, network, window, level), pl.col("cosine")
-    )
+
+    def build() -> pl.DataFrame:
+        years = [_cosines(inputs, network, window, level, year, lag) for year in inputs.years]
+        return pl.concat(years)
+
+    pairs = inputs.once(("cosines", network, window, level, lag), build)
+    early = (pl.col("year") < inputs.raw_years[0] + window - 1 + lag, "truncated")
+    return over_partners(inputs, network, window, pairs, pl.col("cosine"), after=(early,))
 
 
-def _earlier(inputs: Inputs, network: str, window: int, level: Level, lag: int) -> pl.DataFrame:
-    """`similarity` with the patents of W(t - lag, window) of the partners of t."""
-    parts = []
-    for year in inputs.years:
-        ties = partners(inputs, network).filter(pl.col("year") == year)
-        w = class_window(inputs, year - lag, window, level)
-        a, b = integers(ties, "org"), integers(ties, "partner")
-        common = _common(w, a, b)
-        left, right = sp.csr_array(w.vectors[a] - common), sp.csr_array(w.vectors[b] - common)
-        squares = products(left, left) * products(right, right)
-        cosine = np.full(squares.size, np.nan)
-        np.divide(products(left, right), np.sqrt(squares), out=cosine, where=squares > 0.0)
-        found = pl.Series("cosine", np.minimum(cosine, 1.0)).fill_nan(None)
-        parts.append(ties.select("year", "org", "partner").with_columns(found))
-    early: tuple[Rule, ...] = (
-        (pl.col("year") < inputs.raw_years[0] + window - 1 + lag, "truncated"),
-    )
-    return over_partners(inputs, network, window, pl.concat(parts), pl.col("cosine"), after=early)
+def _cosines(
+    inputs: Inputs, network: str, window: int, level: Level, year: int, lag: int
+) -> pl.DataFrame:
+    """year, org, partner, cosine of every tie of the year from both ends, patents of t - lag."""
+    ties = partners(inputs, network).filter(pl.col("year") == year)
+    pairs = ties.filter(pl.col("org") < pl.col("partner")).select("year", "org", "partner")
+    w = class_window(inputs, year - lag, window, level)
+    a, b = integers(pairs, "org"), integers(pairs, "partner")
+    common = _common(w, a, b)
+    left, right = sp.csr_array(w.vectors[a] - common), sp.csr_array(w.vectors[b] - common)
+    squares = products(left, left) * products(right, right)
+    cosine = np.full(squares.size, np.nan)
+    np.divide(products(left, right), np.sqrt(squares), out=cosine, where=squares > 0.0)
+    found = pairs.with_columns(pl.Series("cosine", np.minimum(cosine, 1.0)).fill_nan(None))
+    back = found.select("year", "cosine", org="partner", partner="org")
+    return pl.concat([found, back.select(found.columns)])
 
 
 def partner_diversity(

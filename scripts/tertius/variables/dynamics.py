@@ -11,7 +11,7 @@ from tertius.variables.configuration import TIE
 from tertius.variables.frames import Rule, coverage, ordered_sum, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.outcomes import outcome_rules
-from tertius.variables.portfolio import change_counts
+from tertius.variables.portfolio import change_counts, step_back
 from tertius.variables.records import coded, organisation_codes, partners, rows
 from tertius.variables.relations import KEY, NO_PARTNER, tie_ages, tie_pairs
 
@@ -134,12 +134,14 @@ def dissolution(inputs: Inputs, *, column: str = "rate") -> pl.DataFrame:
 def tie_survival(inputs: Inputs, *, network: str) -> pl.DataFrame:
     """Share of the partners of t-1 that are partners in t; in [0, 1]. An outcome.
 
+    Co-patent windows are compared with the last window that shares no year.
+
     No partner in t-1: undefined_isolate.
     """
     counts = change_counts(inputs, network)
     rules: list[Rule] = [
         *outcome_rules(inputs),
-        *coverage(inputs, network, back=1),
+        *coverage(inputs, network, back=step_back(inputs, network)),
         (pl.col("before").fill_null(0) == 0, "undefined_isolate"),
     ]
     return settle(inputs, counts, pl.col("kept") / pl.col("before"), rules)
@@ -148,12 +150,14 @@ def tie_survival(inputs: Inputs, *, network: str) -> pl.DataFrame:
 def partner_churn(inputs: Inputs, *, network: str) -> pl.DataFrame:
     """Mean over partners of 1 - Jaccard of their other partners in t-1 and t; in [0, 1].
 
-    The tie to the unit counts in neither year. Partners without another tie in both years are left
-    out. No partner: undefined_isolate; none with other ties: undefined_single.
+    The tie to the unit counts in neither year; co-patent windows are compared with the last one
+    that shares no year. Partners without another tie in both years are left out. No partner:
+    undefined_isolate; none with other ties: undefined_single.
     """
+    step = step_back(inputs, network)
     change = change_counts(inputs, network).rename({"org": "partner"})
     then = partners(inputs, network).select(
-        "org", "partner", (pl.col("year") + 1).cast(pl.Int32).alias("year"), old=pl.lit(1)
+        "org", "partner", (pl.col("year") + step).cast(pl.Int32).alias("year"), old=pl.lit(1)
     )
     ties = (
         partners(inputs, network)
@@ -171,7 +175,7 @@ def partner_churn(inputs: Inputs, *, network: str) -> pl.DataFrame:
     sums = ordered_sum(moved, KEY, ["partner"], ["v", "w"])
     counts = ties.group_by(KEY).agg(pl.len().alias("n"))
     rules = [
-        *coverage(inputs, network, back=1),
+        *coverage(inputs, network, back=step_back(inputs, network)),
         NO_PARTNER,
         (pl.col("w") == 0.0, "undefined_single"),
     ]

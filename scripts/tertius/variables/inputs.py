@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, cast
@@ -143,6 +143,14 @@ class Inputs:
             found = (key, build())
             self._memo[("latest", group)] = found
         return cast(T, found[1])
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop what is kept under keys (or first parts of keys) of these names."""
+        gone = set(names)
+        for key in list(self._memo):
+            first = key[0] if isinstance(key, tuple) else key
+            if first in gone or first == "latest":
+                del self._memo[key]
 
     def network(self, name: str) -> NetworkLike:
         """Layers and window of a network; a network without an entry counts as alliances."""

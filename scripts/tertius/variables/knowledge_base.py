@@ -93,7 +93,7 @@ def _modules_of_year(
 ) -> pl.DataFrame:
     org, pair, n = (integers(summed, c) for c in ("org", "pair", "n"))
     units, starts = np.unique(org, return_index=True)
-    ends = np.append(starts[1:], org.size)
+    ends = np.append(starts[1:], org.size)[: units.size]
     q, main = np.empty(units.size), np.empty(units.size)
     for k, (low, high) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         a, b, w = pair[low:high] // size, pair[low:high] % size, n[low:high].astype(float)

@@ -202,7 +202,7 @@ def ambidexterity_balance(inputs: Inputs, *, network: str) -> pl.DataFrame:
     return settle(inputs, counts, balance, rules)
 
 
-def _step(inputs: Inputs, network: str) -> int:
+def step_back(inputs: Inputs, network: str) -> int:
     """Years back to the state to compare with: one for alliances, the width for windows.
 
     Neighbouring windows share most of their records, so that they look stable by construction.
@@ -214,9 +214,9 @@ def _step(inputs: Inputs, network: str) -> int:
 def change_counts(inputs: Inputs, network: str, step: int | None = None) -> pl.DataFrame:
     """org, year, after, before, kept: partners of t, of t-step, and of both; sorted by key.
 
-    step: by default one year, or the width of the windows of a co-patent network (`_step`).
+    step: by default one year, or the width of the windows of a co-patent network (`step_back`).
     """
-    back = _step(inputs, network) if step is None else step
+    back = step_back(inputs, network) if step is None else step
     key = ("change_counts", network, back)
     return inputs.once(key, lambda: _change_counts(inputs, network, back))
 
@@ -266,7 +266,7 @@ def structural_reconfiguration(
         raise ValueError(f"index must be one of {', '.join(values)}, not {index!r}")
     value, base = values[index]
     rules = [
-        *coverage(inputs, network, back=_step(inputs, network)),
+        *coverage(inputs, network, back=step_back(inputs, network)),
         (base.fill_null(0.0) == 0.0, "undefined_isolate"),
     ]
     return settle(inputs, change_counts(inputs, network), value, rules)

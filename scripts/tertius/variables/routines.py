@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from tertius.variables.class_windows import class_window, pattern, tied
+from tertius.variables.class_windows import Ints, class_window, integral, pattern, tied
 from tertius.variables.combine import expand_years, joined, passed_on, within_year_rank
+from tertius.variables.communities import among_contacts
 from tertius.variables.configuration import tie_embedding
 from tertius.variables.distances import new_ties, yearly
 from tertius.variables.environment import accounts, log_age, log_item, turbulence
@@ -115,6 +116,22 @@ def repeatability(inputs: Inputs, *, years: int = 5) -> pl.DataFrame:
     return settle(inputs, values, (pl.col("dot").fill_null(0) / length).clip(0.0, 1.0), rules)
 
 
+def _kept(now: sp.csr_array, then: sp.csr_array) -> sp.csr_array:
+    """Ties of both years."""
+    both = sp.csr_array(now.multiply(then))
+    both.eliminate_zeros()
+    return both
+
+
+def _ties_among(links: sp.csr_array, other: sp.csr_array) -> Ints:
+    """Per unit, the entries of another network among its partners (each pair from both ends)."""
+    ptr, idx = integral(links.indptr), integral(links.indices)
+    counts = among_contacts(ptr, idx, integral(other.indptr), integral(other.indices))
+    return np.bincount(
+        np.repeat(np.arange(links.shape[0]), np.diff(ptr)), weights=counts, minlength=links.shape[0]
+    ).astype(np.int64)
+
+
 def triad_stability(inputs: Inputs, *, network: str) -> pl.DataFrame:
     """Share of the ties among the partners of t-1 that stand in t; in [0, 1]. A network routine.
 
@@ -123,15 +140,13 @@ def triad_stability(inputs: Inputs, *, network: str) -> pl.DataFrame:
 
     def build(year: int) -> pl.DataFrame:
         now, then = tied(inputs, network, year), tied(inputs, network, year - 1)
-        kept = sp.csr_array(now.multiply(then))
-        old = sp.csr_array(sp.csr_array(then @ then).multiply(then)).sum(axis=1)
-        still = sp.csr_array(sp.csr_array(then @ kept).multiply(then)).sum(axis=1)
+        old, still = (_ties_among(then, other) for other in (then, _kept(now, then)))
         n = then.shape[0]
         return pl.DataFrame(
             {
                 "org": np.arange(n, dtype=np.uint32),
-                "old": np.asarray(old).astype(np.int64),
-                "still": np.asarray(still).astype(np.int64),
+                "old": old,
+                "still": still,
                 "n": np.diff(then.indptr).astype(np.int64),
             }
         ).with_columns(pl.lit(year, pl.Int32).alias("year"))
@@ -220,12 +235,12 @@ def coordination(
         joint.eliminate_zeros()
         if tied_too:
             joint = pattern(sp.csr_array(joint + links))
-        pairs = sp.csr_array(sp.csr_array(links @ joint).multiply(links)).sum(axis=1)
+        pairs = _ties_among(links, joint)
         n = links.shape[0]
         return pl.DataFrame(
             {
                 "org": np.arange(n, dtype=np.uint32),
-                "pairs": np.asarray(pairs),
+                "pairs": pairs,
                 "n": np.diff(links.indptr).astype(np.int64),
             }
         ).with_columns(pl.lit(year, pl.Int32).alias("year"))

@@ -163,33 +163,17 @@ def breadth(
         level: see `records.Level`.
         index: unbiased | blau | entropy (-sum S ln S, not bounded by 1).
     """
-    classes = family_classes(inputs, level).rename({"unit": "cited"})
-    share = (pl.lit(SHARE_UNIT, pl.Float64) / pl.col("n_classes")).round().cast(pl.Int64)
-    marked = classes.with_columns(share=share, first=pl.int_range(pl.len()).over("cited") == 0)
-    spread = (
-        external(inputs, network)
-        .join(marked, on="cited")
-        .with_columns(
-            pl.col("n").cast(pl.Int64), share=pl.col("share") * pl.col("n").cast(pl.Int64)
-        )
-    )
-    return _breadth(inputs, network, spread, index)
 
+    def build() -> pl.DataFrame:
+        # A year at a time: there are several rows a citation.
+        years = external(inputs, network)["year"].unique().sort().to_list()
+        classes = _marked_classes(inputs, level)
+        cited = external(inputs, network)
+        parts = [_breadth_of_year(cited.filter(pl.col("year") == year), classes) for year in years]
+        return pl.concat([*parts, _breadth_of_year(cited.clear(), classes)])
 
-def _breadth(inputs: Inputs, network: str, spread: pl.DataFrame, index: str) -> pl.DataFrame:
-    key = ["org", "year"]
-    # n whole shares 1/k of a cited patent: its squares sum to n/k, one share a citation.
-    counts = spread.group_by(key).agg(
-        pl.col("n").filter("first").sum(), pl.col("share").filter("first").sum().alias("own")
-    )
-    vectors = spread.group_by(*key, "cls").agg(pl.col("share").sum())
-    part = pl.col("share") / SHARE_UNIT
-    squared = vectors.with_columns(squares=part**2, logs=part * part.log())
-    values = (
-        patents_and_start(inputs)
-        .join(counts, on=key, how="full", coalesce=True)
-        .join(ordered_sum(squared, key, ["cls"], ["squares", "logs"]), on=key, how="left")
-    )
+    spread = inputs.once(("breadth", network, level), build)
+    values = patents_and_start(inputs).join(spread, on=["org", "year"], how="full", coalesce=True)
     n = pl.col("n").fill_null(0)
     rules = [
         *coverage(inputs, network),
@@ -205,6 +189,29 @@ def _breadth(inputs: Inputs, network: str, spread: pl.DataFrame, index: str) -> 
     if index not in indices:
         raise ValueError(f"index must be one of {', '.join(indices)}, not {index!r}")
     return settle(inputs, values, indices[index], rules)
+
+
+def _marked_classes(inputs: Inputs, level: Level) -> pl.DataFrame:
+    """cited, cls, share (in SHARE_UNIT), first: the classes of every family."""
+    classes = family_classes(inputs, level).rename({"unit": "cited"})
+    share = (pl.lit(SHARE_UNIT, pl.Float64) / pl.col("n_classes")).round().cast(pl.Int64)
+    first = (pl.col("cited") != pl.col("cited").shift(1)).fill_null(True)
+    return classes.select("cited", "cls", share=share, first=first)
+
+
+def _breadth_of_year(cited: pl.DataFrame, classes: pl.DataFrame) -> pl.DataFrame:
+    """org, year, n, own, squares, logs of some external citations."""
+    key = ["org", "year"]
+    n = pl.col("n").cast(pl.Int64)
+    spread = cited.join(classes, on="cited").with_columns(n, share=pl.col("share") * n)
+    # n whole shares 1/k of a cited patent: its squares sum to n/k, one share a citation.
+    counts = spread.group_by(key).agg(
+        pl.col("n").filter("first").sum(), pl.col("share").filter("first").sum().alias("own")
+    )
+    part = pl.col("share").cast(pl.Float64) / SHARE_UNIT
+    vectors = spread.group_by(*key, "cls").agg(pl.col("share").sum())
+    squared = vectors.with_columns(squares=part**2, logs=part * part.log())
+    return counts.join(ordered_sum(squared, key, ["cls"], ["squares", "logs"]), on=key)
 
 
 def new_sources(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame:
