@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine is no finding: time is measured by the benchmarks.
+hypothesis.settings.register_profile("tertius", deadline=None)
+hypothesis.settings.load_profile("tertius")
 
 ROOT = Path(__file__).resolve().parents[1]
 RAW = Path(os.environ.get("TERTIUS_RAW", ROOT.parent / "shared" / "data")).resolve()

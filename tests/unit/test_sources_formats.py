@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tertius.identity import resolve
+from tertius.identity import Reader, resolve
 from tertius.problems import InputError
 from tertius.registry import load_formats, resolve_source
+from tertius.registry.lexicon import load_lexicon
 from tertius.sources import READERS, assemble, read_source
 from tertius.sources.long_table import named_columns
 from tertius.tables import SCHEMAS, validate
@@ -80,7 +81,8 @@ def test_a_sample_gives_the_tables_that_its_format_promises(name, path):
 def test_tables_as_read_become_typed_tables(names, unit):
     paths = dict(reversed(FILES))
     whole = assemble({name: read(name, paths[name]) for name in names}).tables
-    resolved = resolve(whole, unit).tables
+    reader = Reader(load_lexicon(ROOT / "config" / "identity"))
+    resolved = resolve(whole, unit, reader).tables
     assert resolved.keys() >= whole.keys()
     for name, table in resolved.items():
         typed = validate(table, name, "test")

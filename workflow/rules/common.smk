@@ -136,7 +136,7 @@ def settings(*sections):
 PLACES = [
     *(ROOT / name for name in ("Snakefile", "pyproject.toml", "requirements.lock")),
     *(ROOT / name for name in ("workflow", "scripts", "config", "profiles")),
-    *(STUDY.raw_dir / entry["file"] for entry in REGISTRY.sources.values()),
+    *(STUDY.raw_dir / f for one in REGISTRY.sources.values() for f in raw_files(one)),
     *map(Path, [*TRUTH, DATA, RESULTS]),
 ]
 

@@ -98,9 +98,7 @@ def fetch(
     return True
 
 
-def _download_all(
-    entry: Mapping[str, Any], partial: Path, timeout: float, attempts: int
-) -> str:
+def _download_all(entry: Mapping[str, Any], partial: Path, timeout: float, attempts: int) -> str:
     """Ask until the file is whole or nothing more comes; returns why it is not whole."""
     size, left, reason = int(entry["bytes"]), attempts, ""
     while left:
