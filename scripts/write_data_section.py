@@ -48,18 +48,20 @@ def data_section(sources: Sources, users: Mapping[str, list[str]]) -> str:
     cited: dict[str, list[str]] = {}
     for name, entry in sources.items():
         cited.setdefault(_cell(entry["citation"]), []).append(f"`{name}`")
+    heads = ["source", "data", "studies", "licence", "may be redistributed", "access"]
+    columns = ["file below `data/raw`", "source", "version", "bytes", "sha256", "provided"]
     citations = "".join(f"- {', '.join(names)}: {text}\n" for text, names in cited.items())
     return (
         "## Data availability and rights\n\n"
         "`config/sources.yaml` is the data registry; this section is written from it "
         "(`make data-section`). Raw files are verified by size and sha256 before use and never "
         "written over; what is missing is downloaded where the source has an address.\n\n"
-        f"{_table(['source', 'data', 'studies', 'licence', 'may be redistributed', 'access'], rights)}"
+        f"{_table(heads, rights)}"
         f"\nCite the data as:\n\n{citations}"
         "\nThe formats that can be read, and how to add a source, are in "
         "[docs/sources.md](docs/sources.md).\n\n"
         "## Dataset list\n\n"
-        f"{_table(['file below `data/raw`', 'source', 'version', 'bytes', 'sha256', 'provided'], files)}"
+        f"{_table(columns, files)}"
     )
 
 
