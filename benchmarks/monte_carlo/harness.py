@@ -32,8 +32,9 @@ from pathlib import Path
 from typing import Any
 
 _LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
-for _name in _LIMITS:
-    os.environ.setdefault(_name, "1")
+if __name__ == "__main__":  # before numpy comes in; a test that imports this keeps its threads
+    for _name in _LIMITS:
+        os.environ.setdefault(_name, "1")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [part for part in (str(ROOT), str(ROOT / "scripts")) if part not in sys.path]
 
