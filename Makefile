@@ -31,14 +31,11 @@ test: setup           ## set up, check style and types, run all tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-bench: setup          ## time the kernels against other packages; writes docs/benchmarks (about 25 minutes)
+bench: setup          ## time the kernels against other packages; writes docs/benchmarks (about two hours)
 	@( $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements-bench.lock ) 2>/dev/null \
 	  || $(BIN)/python -m pip install -q --require-hashes -r requirements-bench.lock
-	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/networks.py
-	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/ties.py
-	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/identity.py
-	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/estimators.py
-	env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/inference.py
+	for page in networks ties identity readers variables estimators inference; do \
+	  env -u OPENBLAS_CORETYPE $(BIN)/python benchmarks/$$page.py || exit 1; done
 
 monte-carlo: setup    ## check the estimators on planted worlds; writes docs/monte_carlo (about 30 minutes): [FAMILY=counts] [DRAWS=200]
 	$(BIN)/python -m benchmarks.monte_carlo.harness $(if $(FAMILY),--family $(FAMILY)) $(if $(DRAWS),--draws $(DRAWS))
