@@ -27,7 +27,8 @@ def main(
     dyads: Sequence[Path] = (),
 ) -> None:
     rows = {FIRM_YEARS: pl.read_parquet(panel)}
-    rows |= {file.stem: pl.read_parquet(file) for folder in dyads for file in folder.iterdir()}
+    frames_of_dyads = [file for folder in dyads for file in sorted(folder.glob("*.parquet"))]
+    rows |= {file.stem: pl.read_parquet(file) for file in frames_of_dyads}
     for folder in (estimates, designs, influence):
         folder.mkdir(parents=True, exist_ok=True)
     for name, raw in sorted(models.items()):
