@@ -10,9 +10,14 @@ import polars as pl
 from scipy import sparse
 
 from tertius.arrays import FloatArray, IntArray
+from tertius.dyad_names import ALTER, EGO
 
 OK, MISSING = "ok", "missing_input"
 EARTH_KM = 6371.0088
+WIDE = 3
+"""Characters of an IPC class, of which subclasses have four."""
+LOOK_BACK = 5
+"""Years in which an earlier tie counts as a prior one (Gulati 1995)."""
 KEY = ("year", "a", "b")
 
 
@@ -53,9 +58,11 @@ def attach_covariates(
 
     Returns:
         rows with current_partner (tie at the end of t - 1), past_partner (an earlier tie, none
-        now), common_partners, tech_proximity (cosine of class portfolios, Jaffe 1986) where there
-        are portfolios, distance_km where there are coordinates, and the above. Undefined values are
-        null with a status: missing_input where a member has none, undefined_nopat without patents.
+        now), prior_tie (a tie in t - 5 .. t - 1, Gulati 1995), common_partners, tech_proximity
+        (cosine of class portfolios, Jaffe 1986) and complementarity (overlap of their wide classes
+        less overlap of their classes, after Makri, Hitt & Lane 2010) where there are portfolios,
+        distance_km where there are coordinates, and the above. Undefined values are null with a
+        status: missing_input where a member has none, undefined_nopat without patents.
     """
     keys = rows.select(KEY).unique().sort(KEY).with_columns(lag=pl.col("year") - 1)
     keys = _history(keys, sources.ties)
@@ -76,20 +83,25 @@ def attach_covariates(
 
 
 def _history(keys: pl.DataFrame, ties: pl.DataFrame) -> pl.DataFrame:
-    """current_partner and past_partner."""
-    now = ties.select(pl.col("year").alias("lag"), "a", "b", current=pl.lit(1.0)).unique()
-    first = ties.group_by("a", "b").agg(first=pl.col("year").min())
+    """current_partner, past_partner and prior_tie."""
+    tied = ties.select(pl.col("year").alias("tied"), "a", "b").unique().sort("tied")
+    now = tied.select(pl.col("tied").alias("lag"), "a", "b", current=pl.lit(1.0))
+    first = tied.group_by("a", "b").agg(first=pl.col("tied").min())
     joined = keys.join(now, on=["lag", "a", "b"], how="left").join(first, on=["a", "b"], how="left")
+    joined = joined.sort("lag").join_asof(tied, left_on="lag", right_on="tied", by=["a", "b"])
     current = pl.col("current").fill_null(0.0)
     past = (pl.col("first") <= pl.col("lag")).fill_null(value=False).cast(pl.Float64)
+    recent = (pl.col("tied") > pl.col("lag") - LOOK_BACK).fill_null(value=False)
     return (
         joined.with_columns(
             current_partner=current,
             current_partner_status=pl.lit(OK),
             past_partner=pl.when(current == 0).then(past).otherwise(0.0),
             past_partner_status=pl.lit(OK),
+            prior_tie=recent.cast(pl.Float64),
+            prior_tie_status=pl.lit(OK),
         )
-        .drop("current", "first")
+        .drop("current", "first", "tied")
         .sort(KEY)
     )
 
@@ -154,6 +166,26 @@ def _pair_of_values(keys: pl.DataFrame, nodes: pl.DataFrame, variable: str) -> p
     ).drop("_a", "_b", "_a_status", "_b_status")
 
 
+def attach_ends(rows: pl.DataFrame, nodes: pl.DataFrame, variables: Sequence[str]) -> pl.DataFrame:
+    """Variables of the chooser (``<v>__ego``) and of the alternative (``<v>__alter``) in t - 1.
+
+    Args:
+        rows: year, ego, alter and anything else; order and columns are kept.
+        nodes: org_id, year, the variables and their statuses.
+    """
+    made = rows.with_columns(_lag=pl.col("year") - 1)
+    for side, suffix in (("ego", EGO), ("alter", ALTER)):
+        values = nodes.select(
+            pl.col("org_id").alias(side),
+            pl.col("year").alias("_lag"),
+            *(pl.col(v).cast(pl.Float64).alias(f"{v}{suffix}") for v in variables),
+            *(pl.col(f"{v}_status").alias(f"{v}{suffix}_status") for v in variables),
+        )
+        made = made.join(values, on=[side, "_lag"], how="left", maintain_order="left")
+    statuses = [f"{v}{suffix}_status" for v in variables for suffix in (EGO, ALTER)]
+    return made.drop("_lag").with_columns(pl.col(s).fill_null(MISSING) for s in statuses)
+
+
 def _same(keys: pl.DataFrame, organisations: pl.DataFrame, attribute: str) -> pl.DataFrame:
     """1 where both members share an attribute; missing_input where one has none."""
     both = _join_attributes(keys, organisations, [attribute])
@@ -203,16 +235,11 @@ def _distance(keys: pl.DataFrame, organisations: pl.DataFrame) -> pl.DataFrame:
 
 
 def _proximity(keys: pl.DataFrame, portfolios: pl.DataFrame) -> pl.DataFrame:
-    """Cosine of the class shares of both members; undefined_nopat where one has no patent."""
+    """tech_proximity and complementarity; undefined_nopat where a member has no patent."""
     wanted = portfolios.sort("year", "org_id", "code")
     rows = wanted.select("year", "org_id").unique().sort("year", "org_id").with_row_index("_row")
-    codes = wanted["code"].rank("dense").to_numpy().astype(np.int64) - 1
-    placed = wanted.join(rows, on=["year", "org_id"], how="left", maintain_order="left")
-    matrix = sparse.csr_array(
-        (placed["weight"].to_numpy(), (placed["_row"].to_numpy().astype(np.int64), codes)),
-        shape=(rows.height, int(codes.max(initial=0)) + 1),
-    )
-    norm = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    matrix = _class_matrix(wanted, rows, pl.col("code"))
+    wide = _class_matrix(wanted, rows, pl.col("code").str.slice(0, WIDE))
     both = keys
     for side in ("a", "b"):
         lean = rows.rename({"year": "lag", "org_id": side, "_row": f"_{side}"})
@@ -221,13 +248,38 @@ def _proximity(keys: pl.DataFrame, portfolios: pl.DataFrame) -> pl.DataFrame:
         both[f"_{side}"].cast(pl.Int64).fill_null(-1).to_numpy() for side in ("a", "b")
     )
     known: IntArray = np.flatnonzero((first >= 0) & (second >= 0))
-    value = np.full(keys.height, np.nan)
     i, j = first[known], second[known]
-    dot = np.asarray(matrix[i].multiply(matrix[j]).sum(axis=1)).ravel()
-    value[known] = dot / (norm[i] * norm[j])
     status = np.full(keys.height, "undefined_nopat", dtype=object)
     status[known] = OK
-    return both.drop("_a", "_b").with_columns(
-        pl.Series("tech_proximity", value).fill_nan(None),
-        pl.Series("tech_proximity_status", status.tolist(), dtype=pl.String),
-    )
+    made = {"tech_proximity": _cosine(matrix, i, j)}
+    made["complementarity"] = np.maximum(_overlap(wide, i, j) - _overlap(matrix, i, j), 0.0)
+    columns = []
+    for name, found in made.items():
+        value = np.full(keys.height, np.nan)
+        value[known] = found
+        columns.append(pl.Series(name, value).fill_nan(None))
+        columns.append(pl.Series(f"{name}_status", status.tolist(), dtype=pl.String))
+    return both.drop("_a", "_b").with_columns(columns)
+
+
+def _class_matrix(portfolios: pl.DataFrame, rows: pl.DataFrame, code: pl.Expr) -> sparse.csr_array:
+    """(organisation-years, classes) weights; `rows` numbers the organisation-years."""
+    placed = portfolios.select("year", "org_id", "weight", code=code)
+    placed = placed.join(rows, on=["year", "org_id"], how="left", maintain_order="left")
+    codes = placed["code"].rank("dense").to_numpy().astype(np.int64) - 1
+    places = placed["_row"].to_numpy().astype(np.int64)
+    shape = (rows.height, int(codes.max(initial=0)) + 1)
+    return sparse.csr_array((placed["weight"].to_numpy(), (places, codes)), shape=shape)
+
+
+def _cosine(matrix: sparse.csr_array, i: IntArray, j: IntArray) -> FloatArray:
+    norm = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    dot = np.asarray(matrix[i].multiply(matrix[j]).sum(axis=1)).ravel()
+    return np.asarray(dot / (norm[i] * norm[j]), dtype=np.float64)
+
+
+def _overlap(matrix: sparse.csr_array, i: IntArray, j: IntArray) -> FloatArray:
+    """sum_c min(S_ic, S_jc) of the shares of both rows."""
+    total = np.asarray(matrix.sum(axis=1)).ravel()
+    shares = sparse.csr_array(sparse.diags_array(1 / total) @ matrix)
+    return np.asarray(shares[i].minimum(shares[j]).sum(axis=1), dtype=np.float64).ravel()

@@ -10,6 +10,7 @@ import polars as pl
 from tertius.dyad_covariates import DyadSources
 from tertius.dyad_names import FRAMES
 from tertius.dyads import (
+    SPELL_TERMS,
     DyadFrame,
     alliance_deals,
     choice_sets,
@@ -18,6 +19,7 @@ from tertius.dyads import (
     record_deals,
     tie_years,
 )
+from tertius.variables.forms import form_of
 
 ENDED, ABSORBED = 1, 2
 """Causes of the end of a tie: it was ended; a member died or was taken over in that year."""
@@ -174,7 +176,8 @@ def alliance_spells(
     """Spells of ties: spell (``aid:a|b``), a, b, start, end, cause (1 ended, 2 absorbed, else 0).
 
     An end is known where the source says so. It counts as absorbed where a member dies, or passes
-    to a parent, in the year of the end.
+    to a parent, in the year of the end. Where the source tells forms, `equity` and `formal` (equity
+    or contract clauses) are those of the alliance (`tertius.variables.forms.form_of`).
     """
     dates = alliances.select(
         "aid",
@@ -196,6 +199,10 @@ def alliance_spells(
             spells = spells.join(lean, on=side, how="left")
             for what in ("death", "parent"):
                 gone = gone | (pl.col(f"{what}_{side}") == pl.col("end")).fill_null(value=False)
+    told = {"form", "jv_flag", "equity_flag", "contract_flags"} <= set(alliances.columns)
+    if told:
+        forms = form_of(alliances).select(pl.col("record_id").alias("aid"), *SPELL_TERMS)
+        spells = spells.join(forms, on="aid", how="left")
     known = pl.col("end_known") & pl.col("end").is_not_null()
     cause = pl.when(~known).then(0).when(gone).then(ABSORBED).otherwise(ENDED)
     return spells.select(
@@ -205,4 +212,5 @@ def alliance_spells(
         "start",
         "end",
         cause.cast(pl.Int32).alias("cause"),
+        *(SPELL_TERMS if told else ()),
     ).sort("spell")

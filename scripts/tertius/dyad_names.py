@@ -15,23 +15,35 @@ OUTCOMES = {
     "network": ("tie",),
     "tie_years": ("ended", "cause"),
 }
-HISTORY = ("current_partner", "past_partner", "common_partners", "distance_km", "tech_proximity")
+HISTORY = (
+    "current_partner",
+    "past_partner",
+    "prior_tie",
+    "common_partners",
+    "distance_km",
+    "tech_proximity",
+    "complementarity",
+)
 OWN = {
     "network": ("triangles", "gwesp", "gwdegree", "two_paths"),
-    "tie_years": ("duration", "late_entry"),
+    "tie_years": ("duration", "late_entry", "equity", "formal"),
 }
 KEYS = ("a", "b", "ego", "alter", "stratum", "rate")
 """Columns that options of estimators on dyads may name."""
 SUM, GAP, SAME = "__sum", "__gap", "same_"
+EGO, ALTER = "__ego", "__alter"
+"""Suffixes of a variable of the chooser and of an alternative, in choice sets alone."""
 
 
-def member_variable(name: str) -> str | None:
-    """The panel variable whose sum or gap over both members a name stands for.
+def member_variable(name: str, frame: str = "choices") -> str | None:
+    """The panel variable of the members that a name stands for.
 
     >>> member_variable("deg__gap"), member_variable("common_partners")
     ('deg', None)
+    >>> member_variable("turb__ego"), member_variable("turb__ego", "formation")
+    ('turb', None)
     """
-    for suffix in (SUM, GAP):
+    for suffix in (SUM, GAP, *((EGO, ALTER) if frame == "choices" else ())):
         if name.endswith(suffix):
             return name.removesuffix(suffix)
     return None
@@ -57,7 +69,7 @@ def is_known(
     """
     if name in (*HISTORY, *OUTCOMES.get(frame, ()), *OWN.get(frame, ())):
         return True
-    return member_variable(name) in variables or shared_attribute(name) in attributes
+    return member_variable(name, frame) in variables or shared_attribute(name) in attributes
 
 
 def needed_inputs(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

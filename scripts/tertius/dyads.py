@@ -14,8 +14,18 @@ import numpy as np
 import polars as pl
 
 from tertius.arrays import IntArray
-from tertius.dyad_covariates import KEY, OK, DyadSources, attach_covariates
+from tertius.dyad_covariates import (
+    KEY,
+    MISSING,
+    OK,
+    DyadSources,
+    attach_covariates,
+    attach_ends,
+)
 from tertius.network_terms import NODE_TERMS, change_statistics, make_graph
+
+SPELL_TERMS = ("equity", "formal")
+"""What the record behind a spell says of the tie itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +183,7 @@ def choice_sets(
     Returns:
         One row a choice set and alternative: org_id (unique), stratum ``chooser>partner>t``, ego,
         alter, year, a, b, event, rate (of the alternatives, one value a choice set: it cancels),
-        covariates.
+        covariates, and the variables of either end as ``<v>__ego`` and ``<v>__alter``.
     """
     parts, ledger = [], {"deals": 0, "deals with a member not at risk": 0, "choice sets": 0}
     for year in sorted(set(years)):
@@ -196,7 +206,7 @@ def choice_sets(
                 drawn = [others[p] for p in np.sort(picks)]
                 parts.append((ego, chosen, year, drawn, k / len(others) if others else 1.0))
     ledger["choice sets"] = len(parts)
-    rows = _choice_rows(parts)
+    rows = attach_ends(_choice_rows(parts), sources.nodes, variables)
     return DyadFrame(attach_covariates(rows, sources, variables, attributes), ledger)
 
 
@@ -236,14 +246,16 @@ def tie_years(
 
     Args:
         spells: spell, a, b, start (year), end (year or null while it goes on), cause (1, 2, ... of
-            a known end, 0 or null where the end is unknown).
+            a known end, 0 or null where the end is unknown), and where they are known equity and
+            formal (0/1, of the record behind the spell).
         sources, variables, attributes: as in `formation_dyads`.
         years: first and last observed year.
 
     Returns:
         org_id = spell, year, a, b, ended (0/1), cause (0 while it goes on), duration in years from
         1, late_entry (1 where the tie began before the first year). A spell whose end is not known
-        leaves without an event: it is censored in the year before its stated end.
+        leaves without an event: it is censored in the year before its stated end. `equity` and
+        `formal` are those of the spell, missing_input where null.
     """
     first, last = years
     known = pl.col("end").is_not_null() & (pl.col("cause").fill_null(0) > 0)
@@ -264,19 +276,28 @@ def tie_years(
         year=pl.int_ranges(pl.col("entry"), pl.col("stop") + 1, dtype=pl.Int32)
     ).explode("year")
     ends = pl.col("known") & (pl.col("year") == pl.col("end"))
+    own = [name for name in SPELL_TERMS if name in spells.columns]
     rows = rows.select(
         pl.col("spell").cast(pl.String).alias("org_id"),
         "year",
         pl.min_horizontal("a", "b").alias("a"),
         pl.max_horizontal("a", "b").alias("b"),
-        ended=ends.cast(pl.Float64),
-        cause=pl.when(ends).then(pl.col("cause")).otherwise(0).cast(pl.Float64),
-        duration=(pl.col("year") - pl.col("start") + 1).cast(pl.Float64),
-        late_entry=(pl.col("start") < first).cast(pl.Float64),
-        in_sample=pl.lit(value=True),
+        ends.cast(pl.Float64).alias("ended"),
+        pl.when(ends).then(pl.col("cause")).otherwise(0).cast(pl.Float64).alias("cause"),
+        (pl.col("year") - pl.col("start") + 1).cast(pl.Float64).alias("duration"),
+        (pl.col("start") < first).cast(pl.Float64).alias("late_entry"),
+        pl.lit(value=True).alias("in_sample"),
+        *(pl.col(name).cast(pl.Float64) for name in own),
     ).sort("org_id", "year")
     outcomes = ("ended", "cause", "duration", "late_entry")
-    rows = rows.with_columns(pl.lit(OK).alias(f"{name}_status") for name in outcomes)
+    known_own = (pl.when(pl.col(name).is_null()).then(pl.lit(MISSING)) for name in own)
+    rows = rows.with_columns(
+        *(pl.lit(OK).alias(f"{name}_status") for name in outcomes),
+        *(
+            status.otherwise(pl.lit(OK)).alias(f"{name}_status")
+            for name, status in zip(own, known_own, strict=True)
+        ),
+    )
     return DyadFrame(attach_covariates(rows, sources, variables, attributes), ledger)
 
 

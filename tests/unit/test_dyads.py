@@ -1,6 +1,7 @@
 """Frames of dyads: who is at risk, what is dated when, how rows are sampled."""
 
 import datetime
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -80,6 +81,26 @@ def test_covariates_are_those_of_the_year_before() -> None:
     assert cd["same_city_status"] == "missing_input"
     assert ab["distance_km"] == pytest.approx(6371.0088 * np.pi / 2)
     assert row(rows, "d", "e")["distance_km_status"] == "missing_input"
+
+
+def test_a_prior_tie_is_one_of_the_last_five_years() -> None:
+    ties = table([(1996, "a", "b"), (1997, "a", "c"), (2002, "a", "d")], ["year", "a", "b"])
+    pairs = table([(2002, "a", "b"), (2002, "a", "c"), (2002, "a", "d")], ["year", "a", "b"])
+    rows = attach_covariates(pairs, replace(sources(), ties=ties))
+    assert rows["past_partner"].to_list() == [1.0, 1.0, 0.0]
+    assert rows["prior_tie"].to_list() == [0.0, 1.0, 0.0]
+
+
+def test_complements_share_wide_classes_and_not_their_subclasses() -> None:
+    held = [("a", "H04L", 3.0), ("a", "G06F", 4.0), ("b", "H04L", 5.0), ("c", "H04W", 2.0)]
+    portfolios = table(
+        [(org, 2001, code, weight) for org, code, weight in held],
+        ["org_id", "year", "code", "weight"],
+    )
+    pairs = table([(2002, "a", "b"), (2002, "a", "c"), (2002, "a", "d")], ["year", "a", "b"])
+    rows = attach_covariates(pairs, replace(sources(), portfolios=portfolios))
+    assert rows["complementarity"].to_list() == [0.0, pytest.approx(3 / 7), None]
+    assert row(rows, "a", "d")["complementarity_status"] == "undefined_nopat"
 
 
 def test_nothing_of_the_year_itself_enters() -> None:
@@ -177,6 +198,29 @@ def test_choice_sets_hold_one_choice_and_no_other_partner() -> None:
     assert not made.rows.select("org_id", "year").is_duplicated().any()
 
 
+def test_choice_sets_tell_the_chooser_from_the_alternative() -> None:
+    made = choice_sets(sources(), [2002], alternatives=10, variables=["size"]).rows
+    ends = made.filter((pl.col("ego") == "c") & (pl.col("alter") == "d")).row(0, named=True)
+    assert (ends["size__ego"], ends["size__alter"]) == (3.0, 4.0)
+    from_a = made.filter(pl.col("ego") == "a")
+    assert from_a["size__ego"].to_list() == [None] * from_a.height
+    assert set(from_a["size__ego_status"]) == {"undefined_isolate"}
+    assert from_a.filter(pl.col("alter") == "e")["size__alter"].to_list() == [5.0]
+
+
+def test_tie_years_hold_the_form_of_the_tie() -> None:
+    spells = table(
+        [("s1", "a", "b", 2001, 2001, 1, True, None), ("s2", "a", "c", 2001, None, 0, False, True)],
+        ["spell", "a", "b", "start", "end", "cause", "equity", "formal"],
+    )
+    rows = tie_years(spells, sources(), (2001, 2002)).rows
+    assert rows.select("org_id", "equity", "formal", "formal_status").rows() == [
+        ("s1", 1.0, None, "missing_input"),
+        ("s2", 0.0, 1.0, "ok"),
+        ("s2", 0.0, 1.0, "ok"),
+    ]
+
+
 def test_tie_years_enter_late_and_leave_without_event_when_the_end_is_unknown() -> None:
     spells = table(
         [
@@ -228,6 +272,15 @@ def test_deals_of_alliances_and_of_records() -> None:
         {"org_id": ["a", "b", "c"], "death_year": [None, None, 2002], "parent_from": [None] * 3},
         schema_overrides={"death_year": pl.Int32, "parent_from": pl.Int32},
     )
+    told = alliances.with_columns(
+        form=pl.Series(["Joint Venture", None]),
+        jv_flag=pl.lit(None, dtype=pl.Boolean),
+        equity_flag=pl.lit(None, dtype=pl.Boolean),
+        contract_flags=pl.lit(None, dtype=pl.String),
+    )
+    forms = alliance_spells(told, parties, None).select("spell", "equity", "formal").rows()
+    assert forms[0] == ("1:a|b", True, True)
+    assert forms[3] == ("2:a|b", False, None)
     causes = alliance_spells(alliances, parties, organisations).select("spell", "cause").rows()
     assert causes == [("1:a|b", 1), ("1:a|c", 2), ("1:b|c", 2), ("2:a|b", 0)]
     records = table(
@@ -260,6 +313,13 @@ def test_a_model_names_a_frame_and_its_columns() -> None:
     assert (spec.lead, spec.controls, spec.effects) == (0, (), ("year",))
     assert check_spec(spec, ["deg", "sh"]) == []
     assert needed_inputs(spec.variables) == (("deg",), ("city",))
+    ends = resolve_spec("choice", {**raw, "terms": ["sh__alter", "deg__ego", "deg__ego:sh__alter"]})
+    assert check_spec(ends, ["deg", "sh"]) == []
+    ties = {**raw, "frame": "tie_years", "outcome": "ended", "terms": ["deg__ego", "equity"]}
+    ties |= {"estimator": "hazard", "options": {"duration": "duration"}}
+    assert [p.what for p in check_spec(resolve_spec("ends", ties), ["deg"])] == [
+        "variable 'deg__ego' is not in the codebook"
+    ]
     wrong = resolve_spec("choice", {**raw, "terms": ["degree__sum", "same_planet", "gwesp"]})
     found = [problem.what for problem in check_spec(wrong, ["deg", "sh"])]
     assert len(found) == 3
