@@ -15,6 +15,7 @@ import polars as pl
 from tertius.shapes import (
     IndirectPath,
     binned_moderation,
+    block_comparison_test,
     block_test,
     classify_curve,
     coefficient_comparison_test,
@@ -32,6 +33,7 @@ from tertius.shapes import (
     moderation_test,
     necessary_condition_test,
     parallel_shift_test,
+    rate_test,
     shift_bootstrap,
     sign_test,
     significance_regions,
@@ -279,7 +281,7 @@ ENTRIES = (
     ),
     Entry(
         "Contrast of indirect effects",
-        "",
+        "indirect_contrast",
         "whether x acts more through its own mediator than across",
         "weighted sum of indirect effects as shares of the outcome, one resample for all models",
         "MacKinnon, Lockwood & Williams 2004",
@@ -320,6 +322,24 @@ ENTRIES = (
             + " "
             + block_test(fit(states(), "s1 s2 s3"), ["s1", "s2", "s3"]).sentence
         ),
+    ),
+    Entry(
+        "Comparison of blocks",
+        "block_comparison",
+        "which of two blocks of terms says more about firms that were not seen",
+        "deviance of unseen firms without the second block less without the first, paired by "
+        "cluster; half of it is the difference of Shapley values",
+        "Shapley 1953; Shorrocks 2013",
+        lambda: block_comparison_test(fit(states(), "s1 s2 s3"), ["s3"], ["s1", "s2"]).sentence,
+    ),
+    Entry(
+        "Rate",
+        "rate",
+        "whether a share is the stated one up to a margin",
+        "mean of a 0/1 outcome, or 1 - prod(1 - ended / at risk) up to a horizon; two one-sided "
+        "tests against the ends of the margin",
+        "Kaplan & Meier 1958; Schuirmann 1987",
+        lambda: rate_test(fit(practices(), "b", "a"), 0.5, 0.1).sentence,
     ),
     Entry(
         "Complementarity",

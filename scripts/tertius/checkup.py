@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from tertius.claims import ClaimRegistry
+from tertius.dyad_names import FIRM_YEARS, needed_inputs
 from tertius.model_spec import base_variables
 from tertius.problems import InputError, Problems
 from tertius.registry import Registry, Study, raw_files
@@ -165,13 +166,21 @@ def outlooks(
         if claim.test is None:
             found.append(Outlook(claim.id, f"no test ({claim.testability})"))
             continue
-        model = models[claim.test.model]
-        outcome = str(model["outcome"])
-        outcome = str(stand_ins.get(outcome, {}).get("variable", outcome))
-        codes = [outcome, *base_variables(str(term) for term in model["terms"])]
+        codes = [code for name in claim.test.all_models for code in _codes(models[name], stand_ins)]
         lacking = sorted({name for code in codes for name in _lacking(code, registry, tables)})
         found.append(Outlook(claim.id, f"no {', '.join(lacking)}" if lacking else ""))
     return found
+
+
+def _codes(model: Mapping[str, Any], stand_ins: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Variables that a model needs: outcome, terms, and what its options name."""
+    outcome = str(model["outcome"])
+    outcome = str(stand_ins.get(outcome, {}).get("variable", outcome))
+    terms = base_variables(str(term) for term in model.get("terms") or ())
+    if model.get("frame", FIRM_YEARS) != FIRM_YEARS:
+        return needed_inputs(terms)[0]
+    named = (v for v in (model.get("options") or {}).values() if isinstance(v, str))
+    return (outcome, *terms, *named)
 
 
 def _lacking(code: str, registry: Registry, tables: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -164,3 +164,20 @@ def missing_lower_orders(terms: Sequence[str]) -> dict[str, tuple[str, ...]]:
         if absent:
             gaps[label] = absent
     return gaps
+
+
+def crossed_products(terms: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Matched products ``a:p, b:q`` -> themselves, and the crossed ones ``a:q, b:p``.
+
+    The first name of each product is its row, the second its column, as written.
+
+    Raises:
+        TermError: a term is no product of two, or there is nothing to cross.
+    """
+    pairs = [tuple(part.strip() for part in term.split(":")) for term in terms]
+    if any(len(pair) != 2 for pair in pairs) or len(pairs) < 2:
+        raise TermError("a matched pattern of one model needs two products of two or more")
+    matched = tuple(canonical_term(term) for term in terms)
+    rows, columns = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    crossed = (canonical_term(f"{a}:{b}") for a in rows for b in columns)
+    return matched, tuple(dict.fromkeys(term for term in crossed if term not in matched))

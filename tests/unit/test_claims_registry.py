@@ -278,7 +278,7 @@ def test_all_problems_of_all_files_at_once(files, schema, codebook) -> None:
         (
             "A38",
             {"shape": "positive", "model": "position", "term": "sh"},
-            "no test judges this shape yet",
+            "a claim of shape 'group_difference' cannot be judged by a test 'positive' -> use",
         ),
     ],
 )

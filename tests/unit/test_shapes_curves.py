@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tertius.claims.claim_test import ClaimTest
 from tertius.claims.findings import find
-from tertius.claims.registry import ClaimTest
 from tertius.estimate import NotEstimable
 from tertius.shapes import (
     classify_curve,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tertius.arrays import BoolArray
+from tertius.claims.claim_test import ClaimTest
 from tertius.claims.findings import find
-from tertius.claims.registry import ClaimTest
 from tertius.estimate import Estimate, NotEstimable
 from tertius.shapes import (
     block_test,
@@ -31,9 +31,9 @@ from tertius.shapes import (
     stage_difference_test,
     superadditivity_test,
 )
-from tertius.shapes.claim_tests import crossed_products
 from tertius.shapes.groups import welch_dof
 from tertius.shapes.necessary import bottleneck_table, line_effect, peers, step_effect
+from tertius.terms import TermError, crossed_products
 from tests.shape_worlds import fit, panel, relabelled
 
 # ---- groups and permutation
@@ -267,7 +267,7 @@ def test_matched_pattern() -> None:
     values = [part.value.value for part in found.parts]
     assert found.estimate == pytest.approx(np.mean(values[:2]) - np.mean(values[2:]))
     assert crossed_products(("a:p", "b:q")) == (("a:p", "b:q"), ("a:q", "b:p"))
-    with pytest.raises(NotEstimable, match="two products"):
+    with pytest.raises(TermError, match="two products"):
         crossed_products(("a:p",))
 
 

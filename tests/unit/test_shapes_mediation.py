@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from tertius.claims.claim_test import ClaimTest
 from tertius.claims.findings import find
-from tertius.claims.registry import ClaimTest
 from tertius.estimate import NotEstimable
 from tertius.inference.multiple import romano_wolf
 from tertius.inference.score_bootstrap import cluster_bootstrap_draws

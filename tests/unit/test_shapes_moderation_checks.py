@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from tertius.claims.claim_test import ClaimTest
 from tertius.claims.findings import find
-from tertius.claims.registry import ClaimTest
 from tertius.estimate import NotEstimable
 from tertius.shapes import (
     binned_moderation,

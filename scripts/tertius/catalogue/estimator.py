@@ -58,6 +58,7 @@ class Estimator:
     not ok in the design, with y NaN (selection models). Without `needs_terms` a model may have no
     term (its quantities come from the options). `firm_effects` is ``allowed``, ``required`` or
     ``refused``: where refused, the default effects of a model are those without the firm's.
+    `gives` are coefficients beside those of the model's own terms.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Estimator:
     keeps_missing_outcome: bool = False
     needs_terms: bool = True
     firm_effects: str = "allowed"
+    gives: tuple[str, ...] = ()
 
     def keys_of(self, *kinds: str) -> tuple[str, ...]:
         """Keys of the options of some kinds, in their order."""

@@ -20,6 +20,7 @@ _EVENTS = (
 ENTRIES: tuple[Estimator, ...] = (
     Estimator(
         name="did",
+        gives=("att",),
         label="Group-time ATT",
         link="identity",
         function="did.fit_did",
@@ -56,6 +57,7 @@ ENTRIES: tuple[Estimator, ...] = (
     ),
     Estimator(
         name="sun_abraham",
+        gives=("att",),
         label="Interaction-weighted event study",
         link="identity",
         function="did.fit_sun_abraham",
@@ -67,6 +69,7 @@ ENTRIES: tuple[Estimator, ...] = (
     Estimator(
         name="did_poisson",
         firm_effects="required",
+        gives=("att",),
         label="Poisson difference-in-differences",
         link="log",
         function="did_poisson.fit_did_poisson",
@@ -79,6 +82,7 @@ ENTRIES: tuple[Estimator, ...] = (
     Estimator(
         name="matching",
         firm_effects="refused",
+        gives=("att",),
         label="Propensity matching",
         link="identity",
         function="matching.fit_matching",
@@ -94,6 +98,7 @@ ENTRIES: tuple[Estimator, ...] = (
     Estimator(
         name="entropy_balance",
         firm_effects="refused",
+        gives=("att",),
         label="Entropy balancing",
         link="identity",
         function="matching.fit_entropy_balance",

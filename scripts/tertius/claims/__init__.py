@@ -13,8 +13,9 @@ from tertius.claims.check import (
     one_sided_rivals,
     rivals_apart,
 )
+from tertius.claims.claim_test import ClaimTest
 from tertius.claims.families import claim_families
-from tertius.claims.registry import Claim, ClaimRegistry, ClaimTest, load_claims
+from tertius.claims.registry import Claim, ClaimRegistry, load_claims
 
 __all__ = [
     "Claim",

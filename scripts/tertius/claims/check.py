@@ -6,22 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tertius.claims.registry import Claim, ClaimRegistry, ClaimTest, read_claims
+from tertius.catalogue import ESTIMATORS
+from tertius.claims.claim_test import ClaimTest
+from tertius.claims.registry import Claim, ClaimRegistry, read_claims
+from tertius.claims.shape_table import judges_of
 from tertius.model_spec import TermError, canonical_term, check_model
 from tertius.problems import InputError, Problem, Problems, did_you_mean
-
-TESTS_OF_SHAPES: Mapping[str, tuple[str, ...]] = {
-    "positive": ("positive",),
-    "negative": ("negative",),
-    "interaction_positive": ("interaction",),
-    "interaction_negative": ("interaction",),
-    "inverted_u": ("inverted_u",),
-    "moderated_inverted_u": ("moderated_inverted_u",),
-    "threshold": ("diminishing", "inverted_u"),
-    "complementarity": ("positive", "interaction"),
-    "other": ("interaction",),
-}
-"""Shape tests that can judge a claim of a shape; the other shapes have no test yet."""
 
 
 def load_checked_claims(
@@ -89,26 +79,37 @@ def _test_problems(
     models: Mapping[str, Mapping[str, Any]],
     classes: Mapping[str, str],
 ) -> list[Problem]:
-    if test.model not in models:
-        fix = did_you_mean(test.model, models)
-        return [Problem(f"{where}.model", f"no model {test.model!r}", fix)]
-    raw = models[test.model]
-    held = _held(raw)
-    found = [
-        Problem(f"{where}", f"model {test.model!r} holds no {term!r}", did_you_mean(term, held))
-        for term in test.needed_terms
-        if term not in held
-    ]
-    outcome = str(raw.get("outcome", ""))
-    if outcome and outcome not in classes:
-        what = f"outcome {outcome!r} of model {test.model!r} is in no class of outcomes"
-        found.append(Problem(where, what, "add it under outcome_classes"))
+    """Unknown models, terms that a model does not hold, outcomes without a class."""
+    found = []
+    for name, terms in test.needs.items():
+        if name not in models:
+            place = f"{where}.model" if name == test.model else f"{where}.models"
+            found.append(Problem(place, f"no model {name!r}", did_you_mean(name, models)))
+            continue
+        held = _held(models[name])
+        found += [
+            Problem(where, f"model {name!r} holds no {term!r}", did_you_mean(term, held))
+            for term in terms
+            if term not in held
+        ]
+        outcome = str(models[name].get("outcome", ""))
+        if outcome and outcome not in classes:
+            what = f"outcome {outcome!r} of model {name!r} is in no class of outcomes"
+            found.append(Problem(where, what, "add it under outcome_classes"))
     return found
 
 
 def _held(raw: Mapping[str, Any]) -> list[str]:
-    """Canonical terms of a raw model; unreadable ones are told by the check of the model."""
-    listed = raw.get("terms") or []
+    """Canonical terms of a raw model, those that its estimator gives and its options name.
+
+    Unreadable ones are told by the check of the model.
+    """
+    estimator = ESTIMATORS.get(str(raw.get("estimator", "")))
+    options = raw.get("options") or {}
+    listed = [*(raw.get("terms") or []), *(estimator.gives if estimator else ())]
+    listed += [
+        options[k] for k in (estimator.keys_of("variable") if estimator else ()) if k in options
+    ]
     controls = raw.get("controls", [])
     held = []
     for text in [*listed, *(controls if isinstance(controls, list) else [])]:
@@ -122,12 +123,11 @@ def _held(raw: Mapping[str, Any]) -> list[str]:
 def _shape_problems(claim: Claim, where: str) -> list[Problem]:
     if claim.test is None:
         return []
-    able = TESTS_OF_SHAPES.get(claim.shape, ())
+    able = judges_of(claim.shape)
     if claim.test.shape in able:
         return []
     what = f"a claim of shape {claim.shape!r} cannot be judged by a test {claim.test.shape!r}"
-    fix = f"use {' or '.join(able)}" if able else "no test judges this shape yet: leave test out"
-    return [Problem(f"{where}.test.shape", what, fix)]
+    return [Problem(f"{where}.test.shape", what, f"use {' or '.join(able)}")]
 
 
 def claims_without_spec(registry: ClaimRegistry) -> tuple[str, ...]:
@@ -143,7 +143,10 @@ def one_sided_rivals(registry: ClaimRegistry) -> tuple[tuple[str, str], ...]:
 
 def rivals_apart(registry: ClaimRegistry) -> tuple[tuple[str, str], ...]:
     """Pairs of rivals that are judged in different models, each pair once."""
-    models = {claim.id: {test.model for test in claim.tests.values()} for claim in registry.claims}
+    models = {
+        claim.id: {name for test in claim.tests.values() for name in test.all_models}
+        for claim in registry.claims
+    }
     return tuple(
         (claim.id, rival)
         for claim in registry.claims

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from tertius.arrays import FloatArray
-from tertius.claims.registry import ClaimTest
+from tertius.claims.claim_test import ClaimTest
 from tertius.estimate import Estimate
 from tertius.estimate.result import confidence_interval
 from tertius.inference.covariance import p_value_of
@@ -26,6 +26,7 @@ from tertius.shapes import (
     SHAPE_TESTS,
     InvertedU,
     ShapeResult,
+    ShapeSettings,
     inverted_u_test,
     moderated_inverted_u_test,
     moderation_test,
@@ -81,7 +82,7 @@ class Finding:
 
     `direction` says whether the full shape test is passed in the stated direction (expected), in
     the other one (opposite), or not at all (neither). `hypothesis` is the binding contrast that
-    enters the family; `p_value` the one p of the test.
+    enters the family; `p_value` the one p of the test, `model` the one whose numbers are shown.
     """
 
     test: ClaimTest
@@ -98,6 +99,7 @@ class Finding:
     sentence: str
     curve: pl.DataFrame
     results: tuple[ShapeResult, ...]
+    model: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -106,19 +108,66 @@ class Finding:
         return sum(step.met and step.evidence for step in self.steps)
 
 
-def find(test: ClaimTest, estimate: Estimate, alpha: float, name: str) -> Finding:
+def find(
+    test: ClaimTest,
+    estimate: Estimate,
+    alpha: float,
+    name: str,
+    further: Mapping[str, Estimate] | None = None,
+    settings: ShapeSettings | None = None,
+) -> Finding:
     """Run a claim's shape test.
 
     Args:
-        test: the test; its terms belong to the model.
-        estimate: the model.
+        test: the test; its terms belong to its models.
+        estimate: its first model.
         alpha: level of each test before adjustment.
         name: of the hypothesis within its family.
+        further: the other models that the test names, by id.
+        settings: draws, seed and smallest effect of interest, where they are not the default ones.
 
     Raises:
         NotEstimable: a term has no coefficient in these data.
     """
-    return FINDERS[test.shape](test, estimate, alpha, name)
+    fits = {**(further or {}), test.model: estimate}
+    told = settings or ShapeSettings(alpha)
+    if test.legs:
+        return _all_of(test, fits, alpha, name, told)
+    if test.shape in FINDERS:
+        found = FINDERS[test.shape](test, estimate, alpha, name)
+    else:
+        found = _joint(test, fits, told, name)
+    return replace(found, model=test.model)
+
+
+def _all_of(
+    test: ClaimTest, fits: Mapping[str, Estimate], alpha: float, name: str, settings: ShapeSettings
+) -> Finding:
+    """Every leg passes its test: an intersection of tests, p the largest of theirs (Berger 1982).
+
+    The leg of the largest p is shown; the opposite is that of every leg.
+    """
+    legs = [find(leg, fits[leg.model], alpha, name, fits, settings) for leg in test.legs]
+    binding = max(legs, key=lambda leg: leg.p_value)
+    found = {leg.direction for leg in legs}
+    return replace(
+        binding,
+        test=test,
+        quantity=f"weakest of {len(legs)} legs, {binding.quantity}",
+        direction=found.pop() if len(found) == 1 else NEITHER,
+        steps=tuple(_leg_step(leg, fits) for leg in legs),
+        effects=tuple(effect for leg in legs for effect in leg.effects),
+        sentence=" ".join(leg.sentence for leg in legs),
+        results=(*binding.results, *(r for leg in legs if leg is not binding for r in leg.results)),
+        notes={"legs": {f"{i}": dict(leg.notes) for i, leg in enumerate(legs, 1) if leg.notes}},
+    )
+
+
+def _leg_step(leg: Finding, fits: Mapping[str, Estimate]) -> Step:
+    outcome = fits[leg.model].spec.outcome_column
+    text = f"{number(leg.estimate)}, {p_words(leg.p_value)}"
+    words = f"{leg.quantity} on {outcome} is as stated"
+    return Step(words, leg.direction == EXPECTED, text)
 
 
 def _signs(test: ClaimTest, estimate: Estimate, alpha: float, name: str) -> Finding:
@@ -338,9 +387,12 @@ def _effects(estimate: Estimate, terms: Sequence[str], alpha: float) -> tuple[Ef
     """
     made = []
     for label in terms:
-        term = parse_term(label)
-        scale, per = _scale(estimate, term)
-        gradient = _gradient(estimate, term)
+        if label in estimate.estimator.gives:
+            scale, per, gradient = 1.0, "the treatment", estimate.contrast({label: 1.0})
+        else:
+            term = parse_term(label)
+            scale, per = _scale(estimate, term)
+            gradient = _gradient(estimate, term)
         value = float(gradient @ estimate.coefficients)
         error = estimate.std_error_of(gradient)
         low, high = confidence_interval(value, error, estimate.dof, 1 - 2 * alpha)
@@ -375,9 +427,12 @@ def _expm1(value: float) -> float:
     return math.expm1(value) if value < 700 else math.inf
 
 
-def _joint(test: ClaimTest, estimate: Estimate, alpha: float, name: str) -> Finding:
+def _joint(
+    test: ClaimTest, fits: Mapping[str, Estimate], settings: ShapeSettings, name: str
+) -> Finding:
     """Any other shape test, by its own decision and steps."""
-    result = run_shape_test(test, estimate, alpha)
+    estimate = fits[test.model]
+    result = run_shape_test(test, fits, settings)
     steps = tuple(Step(step.name, step.met, step.text, step.evidence) for step in result.steps)
     held = Step(result.quantity, result.holds, "; ".join(result.reasons))
     told = tuple(term for term in test.terms if estimate.has(term))
@@ -388,7 +443,7 @@ def _joint(test: ClaimTest, estimate: Estimate, alpha: float, name: str) -> Find
         direction=EXPECTED if result.holds else OPPOSITE if result.opposite else NEITHER,
         steps=steps or (held,),
         hypothesis=result.hypothesis(name, estimate),
-        effects=_effects(estimate, told, alpha) if test.shape in SIZED else (),
+        effects=_effects(estimate, told, settings.alpha) if test.shape in SIZED else (),
         sentence=result.sentence,
         curve=result.curve,
         results=(result,),
@@ -406,6 +461,8 @@ FINDERS: Mapping[str, Callable[[ClaimTest, Estimate, float, str], Finding]] = {
     "inverted_u": _inverted_u,
     "diminishing": _diminishing,
     "moderated_inverted_u": _moderated,
-    **dict.fromkeys(SHAPE_TESTS, _joint),
 }
-"""One function a shape of test."""
+"""Functions of the shapes of one model that are told with effects; the others are `SHAPE_TESTS`."""
+
+JUDGED = (*FINDERS, *SHAPE_TESTS, "all_of")
+"""Every shape that a claim can state."""

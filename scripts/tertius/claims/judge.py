@@ -8,10 +8,11 @@ from typing import Any
 
 import polars as pl
 
+from tertius.claims.claim_test import ClaimTest
 from tertius.claims.families import claim_families
 from tertius.claims.findings import Finding, find
 from tertius.claims.records import card_of, shape_of
-from tertius.claims.registry import Claim, ClaimRegistry, ClaimTest
+from tertius.claims.registry import Claim, ClaimRegistry
 from tertius.claims.verdict import (
     NO_SPEC,
     Adjusted,
@@ -25,6 +26,7 @@ from tertius.estimate import Estimate, NotEstimable
 from tertius.inference.multiple import benjamini_hochberg, romano_wolf
 from tertius.inference.power import minimum_detectable_effect
 from tertius.inference.score_bootstrap import cluster_bootstrap_draws
+from tertius.shapes import ShapeSettings
 
 Fits = Mapping[str, Estimate | NotEstimable]
 
@@ -130,12 +132,13 @@ def judge(
         `Judgement`, independent of the order of claims, models and rows.
     """
     families = claim_families(registry, settings.study_models)
-    found = {c.id: _attempt(c.test, fits, settings.alpha, c.id) for c in registry.claims if c.test}
+    found = {c.id: _attempt(c.test, fits, settings, c.id) for c in registry.claims if c.test}
     findings = {key: result for key, result in found.items() if isinstance(result, Finding)}
     adjusted = adjust(findings, families, settings)
     rows, cards, shapes, variants = [], {}, {}, []
     for claim in registry.claims:
-        finding, fit = findings.get(claim.id), _fit(claim.test, fits)
+        finding = findings.get(claim.id)
+        fit = _fit(finding, fits)
         verdict = _verdict(claim, found.get(claim.id), adjusted.get(claim.id), codebook, settings)
         row = _row(claim, verdict, finding, fit, adjusted.get(claim.id))
         row["proxy"] = "; ".join(proxies_of(claim, registry, codebook, settings)) or None
@@ -175,22 +178,29 @@ def adjust(
     return adjusted
 
 
-def _fit(test: ClaimTest | None, fits: Fits) -> Estimate | None:
-    fit = fits.get(test.model) if test else None
-    return fit if isinstance(fit, Estimate) else None
-
-
-def _attempt(test: ClaimTest, fits: Fits, alpha: float, name: str) -> Finding | NotEstimable:
-    """The finding of a test, or why there is none."""
-    fit = fits.get(test.model)
-    if fit is None:
-        return NotEstimable("not_run", test.model, f"model {test.model} was not run")
-    if isinstance(fit, NotEstimable):
-        return fit
+def _attempt(
+    test: ClaimTest, fits: Fits, settings: JudgeSettings, name: str
+) -> Finding | NotEstimable:
+    """The finding of a test, or why there is none: the first of its models that was not had."""
+    held: dict[str, Estimate] = {}
+    for model in test.all_models:
+        fit = fits.get(model)
+        if fit is None:
+            return NotEstimable("not_run", model, f"model {model} was not run")
+        if isinstance(fit, NotEstimable):
+            return fit
+        held[model] = fit
+    shape = ShapeSettings(settings.alpha, settings.draws, settings.seed, settings.sesoi)
     try:
-        return find(test, fit, alpha, name)
+        return find(test, held[test.model], settings.alpha, name, held, shape)
     except NotEstimable as error:
         return error
+
+
+def _fit(found: Finding | NotEstimable | None, fits: Fits) -> Estimate | None:
+    """The model whose numbers a finding shows."""
+    fit = fits.get(found.model) if isinstance(found, Finding) else None
+    return fit if isinstance(fit, Estimate) else None
 
 
 def _verdict(
@@ -230,7 +240,7 @@ def _row(
         "exploratory": claim.exploratory,
     }
     if finding is not None and fit is not None and adjusted is not None:
-        row |= _numbers(finding, fit)
+        row |= {"model": finding.model, **_numbers(finding, fit)}
         row |= {"p_romano_wolf": adjusted.p_romano_wolf, "q_bh": adjusted.q_bh}
     return row
 
@@ -260,17 +270,16 @@ def proxies_of(
     if claim.test is None:
         return claim.proxies
     models = {**settings.study_models, **registry.models}
-    outcome = str(models[claim.test.model]["outcome"])
-    stand_in = settings.stand_ins.get(outcome)
+    outcomes = [str(models[model]["outcome"]) for model in claim.test.all_models]
+    stood = {o: settings.stand_ins[o] for o in outcomes if o in settings.stand_ins}
     named = {
         code: code
-        for code in (*claim.test.variables, *(() if stand_in else (outcome,)))
+        for code in (*claim.test.variables, *(o for o in outcomes if o not in stood))
         if codebook.get(base_code(code, codebook), {}).get("mark") == "P"
     }
     named |= {code: code for code in claim.proxies}
     told = [named[code] for code in sorted(named)]
-    if stand_in:
-        told.append(f"{stand_in['variable']} stands in for {outcome}")
+    told += [f"{entry['variable']} stands in for {o}" for o, entry in stood.items()]
     return tuple(told)
 
 
@@ -280,8 +289,8 @@ def _variant_rows(
     """One row a named variant, unadjusted: it stands beside the verdict and never decides it."""
     rows = []
     for name, test in claim.variants.items():
-        found = _attempt(test, fits, settings.alpha, f"{claim.id}.{name}")
-        fit = _fit(test, fits)
+        found = _attempt(test, fits, settings, f"{claim.id}.{name}")
+        fit = _fit(found, fits)
         row: dict[str, Any] = dict.fromkeys(VARIANT_SCHEMA)
         row |= {"claim_id": claim.id, "variant": name, "test": test.shape, "model": test.model}
         if isinstance(found, Finding) and fit is not None:

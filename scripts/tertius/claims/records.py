@@ -69,7 +69,7 @@ def shape_of(claim: Claim, word: str, finding: Finding, fit: Estimate | None) ->
         "claim_id": claim.id,
         "verdict": word,
         "test": asdict(finding.test),
-        "model": finding.test.model,
+        "model": finding.model,
         "outcome": fit.spec.outcome_column if fit else None,
         "log_scale": fit.link == "log" if fit else None,
         "subject": result.subject,

@@ -7,58 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tertius.model_spec import TermError, canonical_term, parse_term
+from tertius.claims.claim_test import ClaimTest, inherited, read_test
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.registry import read_yaml, schema_problems
 
 ABSTRACTS = ("Abs", "摘要")
 """Sections that only repeat: a claim's family is the first section that is none of these."""
-
-SHAPE_KEYS: Mapping[str, tuple[str, ...]] = {
-    "positive": ("terms", "side"),
-    "negative": ("terms", "side"),
-    "interaction": ("terms", "side"),
-    "inverted_u": ("variable",),
-    "diminishing": ("variable",),
-    "moderated_inverted_u": ("variable", "moderator", "expect"),
-}
-"""Keys that each shape test takes, beside `shape` and `model`."""
-
-SIDES: Mapping[str, str] = {"positive": "greater", "negative": "less", "interaction": "either"}
-"""Expected side of a coefficient where the test does not state it."""
-
-
-@dataclass(frozen=True)
-class ClaimTest:
-    """How a claim is judged: a shape test on one model, with canonical terms.
-
-    `terms` must all have the expected `side`; `variable` and `moderator` are transformed variables;
-    `expect` is what the moderator should do to the curve.
-    """
-
-    shape: str
-    model: str
-    terms: tuple[str, ...] = ()
-    variable: str = ""
-    moderator: str = ""
-    side: str = ""
-    expect: str = ""
-
-    @property
-    def needed_terms(self) -> tuple[str, ...]:
-        """Canonical terms that the model must hold."""
-        if not self.variable:
-            return self.terms
-        x, square = self.variable, f"{self.variable}^2"
-        if not self.moderator:
-            return x, square
-        z = self.moderator
-        return x, square, z, canonical_term(f"{x}:{z}"), canonical_term(f"{square}:{z}")
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Codebook variables that the test is about, sorted."""
-        return tuple(sorted({v for term in self.needed_terms for v in parse_term(term).variables}))
 
 
 @dataclass(frozen=True)
@@ -241,13 +195,13 @@ def _claim(
     known: Iterable[str],
     problems: Problems,
 ) -> Claim:
-    test = _test(raw["test"], f"{where}.test", problems) if "test" in raw else None
+    test = read_test(raw["test"], f"{where}.test", problems) if "test" in raw else None
     variants = raw.get("variants", {})
     if variants and "test" not in raw:
         problems.add(f"{where}.variants", "variants without a test", "add the primary test")
         variants = {}
     made = {
-        name: _test(inherited(raw["test"], own), f"{where}.variants.{name}", problems)
+        name: read_test(inherited(raw["test"], own), f"{where}.variants.{name}", problems)
         for name, own in variants.items()
     }
     for rival in raw.get("rivals", ()):
@@ -257,75 +211,3 @@ def _claim(
     plain |= {"test": test, "variants": {k: v for k, v in made.items() if v is not None}}
     plain |= {k: tuple(raw.get(k, ())) for k in ("sections", "rivals", "proxies")}
     return Claim(id=key, paper=paper, **plain)
-
-
-def inherited(test: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A variant completed by its claim's test; what its own shape does not take is left behind."""
-    merged = {**test, **own}
-    if own.get("shape", test.get("shape")) != test.get("shape"):
-        takes = {"shape", "model", *SHAPE_KEYS.get(str(merged["shape"]), ())}
-        takes |= {"term"} if "terms" in takes else set()
-        merged = {k: v for k, v in merged.items() if k in own or k in takes}
-    for given, other in (("term", "terms"), ("terms", "term")):
-        if given in own and other not in own:
-            merged.pop(other, None)
-    return merged
-
-
-def _test(raw: Mapping[str, Any], where: str, problems: Problems) -> ClaimTest | None:
-    """A test with canonical terms, or None when something is amiss (noted in `problems`)."""
-    before = len(problems.found)
-    for key in ("shape", "model"):
-        if key not in raw:
-            problems.add(f"{where}.{key}", f"key {key!r} is missing", "add it")
-    if len(problems.found) > before:
-        return None
-    shape = str(raw["shape"])
-    values = {k: v for k, v in raw.items() if k not in ("shape", "model", "term")}
-    if "term" in raw:
-        values["terms"] = [*values.get("terms", []), raw["term"]]
-    _check_keys(shape, values, where, problems)
-    product = shape == "interaction"
-    terms = [_term(t, f"{where}.term", problems, product=product) for t in values.get("terms", ())]
-    names = {
-        key: _term(values[key], f"{where}.{key}", problems)
-        for key in ("variable", "moderator")
-        if values.get(key)
-    }
-    if len(problems.found) > before:
-        return None
-    side = values.get("side", SIDES.get(shape, ""))
-    expect = values.get("expect", "any" if "expect" in SHAPE_KEYS[shape] else "")
-    return ClaimTest(shape, str(raw["model"]), tuple(terms), side=side, expect=expect, **names)
-
-
-def _check_keys(shape: str, values: Mapping[str, Any], where: str, problems: Problems) -> None:
-    """A test has what its shape needs and nothing that it does not take."""
-    takes = SHAPE_KEYS[shape]
-    for key in sorted(values.keys() - set(takes)):
-        what = f"a test of shape {shape!r} takes no {_said(key)!r}"
-        problems.add(f"{where}.{_said(key)}", what, f"it takes {', '.join(map(_said, takes))}")
-    for key in ("terms", "variable", "moderator"):
-        if key in takes and not values.get(key):
-            what = f"a test of shape {shape!r} needs it"
-            problems.add(f"{where}.{_said(key)}", what, f"add {_said(key)}")
-    if shape == "interaction" and len(values.get("terms", ())) > 1:
-        problems.add(f"{where}.terms", "an interaction is one product", "keep one term")
-
-
-def _said(key: str) -> str:
-    return "term" if key == "terms" else key
-
-
-def _term(text: str, where: str, problems: Problems, *, product: bool = False) -> str:
-    """Canonical label of a plain variable, or of a product of two."""
-    try:
-        term = parse_term(text)
-    except TermError as error:
-        problems.add(where, str(error))
-        return ""
-    if product and (term.degree, len(term.factors)) != (2, 2):
-        problems.add(where, f"{text!r} is no product of two variables", "write x:z")
-    if not product and term.degree != 1:
-        problems.add(where, f"{text!r} is no plain variable", "write v or log1p(v)")
-    return term.label

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tertius.shapes.claim_tests import SHAPE_TESTS, TEST_KEYS, run_shape_test
+from tertius.shapes.block_comparison import block_comparison_test
+from tertius.shapes.claim_tests import SHAPE_TESTS, ShapeSettings, run_shape_test
 from tertius.shapes.common import ShapeResult, effect_curve
 from tertius.shapes.comparison import (
     block_test,
@@ -14,7 +15,11 @@ from tertius.shapes.comparison import (
 from tertius.shapes.complementarity import complementarity_test, residual_correlation
 from tertius.shapes.curve_class import classify_curve, curve_class_test
 from tertius.shapes.groups import first_year_groups, group_difference_test
-from tertius.shapes.indirect_contrast import IndirectPath, contrast_of_indirects
+from tertius.shapes.indirect_contrast import (
+    IndirectPath,
+    contrast_of_indirects,
+    indirect_contrast_test,
+)
 from tertius.shapes.inverted_u import InvertedU, inverted_u_test
 from tertius.shapes.joint import JointResult, ShapeStep
 from tertius.shapes.kink import kink_test
@@ -41,6 +46,7 @@ from tertius.shapes.moderation_checks import (
 from tertius.shapes.necessary import necessary_condition_test, necessity
 from tertius.shapes.permutation import fisher_permutation
 from tertius.shapes.quadratic import FiellerSet, Quadratic
+from tertius.shapes.rate import rate_test
 from tertius.shapes.rivals import compare_rivals
 from tertius.shapes.sign import SignTest, sign_test
 from tertius.shapes.significance_regions import fdr_critical_t, significance_regions
@@ -53,7 +59,6 @@ from tertius.shapes.two_lines import two_lines_test
 
 __all__ = [
     "SHAPE_TESTS",
-    "TEST_KEYS",
     "FiellerSet",
     "IndirectPath",
     "InvertedU",
@@ -65,10 +70,12 @@ __all__ = [
     "Moderation",
     "Quadratic",
     "ShapeResult",
+    "ShapeSettings",
     "ShapeStep",
     "SignTest",
     "add_lags",
     "binned_moderation",
+    "block_comparison_test",
     "block_test",
     "classify_curve",
     "coefficient_comparison_test",
@@ -82,6 +89,7 @@ __all__ = [
     "first_year_groups",
     "fisher_permutation",
     "group_difference_test",
+    "indirect_contrast_test",
     "inverted_u_test",
     "johnson_neyman",
     "kernel_moderation",
@@ -95,6 +103,7 @@ __all__ = [
     "necessary_condition_test",
     "necessity",
     "parallel_shift_test",
+    "rate_test",
     "residual_correlation",
     "run_shape_test",
     "scaled_contrast",

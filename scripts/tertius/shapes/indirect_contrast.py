@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.result import Estimate
 from tertius.inference.covariance import p_value_of
@@ -18,8 +19,10 @@ from tertius.shapes.indirect import (
     combination,
     indirect_effect,
     make_system,
+    numerical_gradient,
     product_of,
 )
+from tertius.shapes.joint import JointResult, decide_sign, joint_result, scalar
 from tertius.shapes.path_diagram import OUTCOME, path_equations
 from tertius.shapes.refit import Refit, Rows
 
@@ -38,12 +41,15 @@ class IndirectPath:
 class IndirectContrast:
     """A weighted sum of indirect effects, each as a share of its expected outcome.
 
-    `effects` are the single ones; `p_value` is the two-sided normal p of the contrast.
+    `effects` are the single ones; `p_value` is the two-sided normal p of the contrast,
+    `influence` (G,) that of its clusters, to first order.
     """
 
     contrast: IndirectEffect
     effects: tuple[IndirectEffect, ...]
     p_value: float
+    influence: FloatArray
+    cluster_ids: tuple[str, ...]
     sentence: str
     curve: pl.DataFrame
 
@@ -86,7 +92,68 @@ def contrast_of_indirects(
     level = estimates[paths[0].model].spec.confidence
     whole = indirect_effect(system, "contrast", combination(parts), level, seed)
     p = p_value_of(whole.estimate / whole.std_error, math.inf) if whole.std_error > 0 else 1.0
-    return IndirectContrast(whole, tuple(effects), p, _sentence(whole, effects, p), _curve(effects))
+    gradient = numerical_gradient(combination(parts), system.theta)
+    return IndirectContrast(
+        whole,
+        tuple(effects),
+        p,
+        system.influence @ gradient,
+        system.cluster_ids,
+        _sentence(whole, effects, p),
+        _curve(effects),
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class IndirectDifference(JointResult):
+    """A contrast of indirect effects as a shape test; `effects` are the single ones."""
+
+    effects: tuple[IndirectEffect, ...]
+
+
+def indirect_contrast_test(
+    estimates: Mapping[str, Estimate],
+    paths: Sequence[IndirectPath],
+    sign: str | None = "+",
+    alpha: float = 0.05,
+    draws: int = 2000,
+    seed: int = 1,
+) -> IndirectDifference:
+    """Is a contrast of indirect effects different from zero, and of the stated sign?
+
+    The p is that of the delta method over the joint influences; the interval is BCa, and a decision
+    also asks that it excludes 0.
+
+    Args:
+        estimates, paths, draws, seed: as in `contrast_of_indirects`.
+        sign: stated sign of the contrast, '+', '-' or None.
+        alpha: level.
+
+    Raises:
+        NotEstimable: as in `contrast_of_indirects`, or the contrast has no variance.
+    """
+    found = contrast_of_indirects(estimates, paths, draws, seed)
+    whole = found.contrast
+    normal = scalar(whole.estimate, whole.std_error, math.inf, 0.95, sign)
+    decision = decide_sign(normal, alpha) if whole.excludes_zero else "none"
+    result: IndirectDifference = joint_result(
+        IndirectDifference,
+        replace(normal, conf_low=whole.bca[0], conf_high=whole.bca[1]),
+        found.influence,
+        found.cluster_ids,
+        sign,
+        alpha=alpha,
+        shape="indirect_contrast",
+        model=", ".join(dict.fromkeys(path.model for path in paths)),
+        subject=found.effects[0].name,
+        quantity="contrast of indirect effects (share per within-firm standard deviation)",
+        decision=decision,
+        reasons=(f"contrast {number(whole.estimate)}, {p_words(found.p_value)}",),
+        sentence=found.sentence,
+        curve=found.curve,
+        effects=found.effects,
+    )
+    return result
 
 
 def _scale(estimate: Estimate, x: str) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import polars as pl
+
 from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.result import Estimate, confidence_interval
@@ -27,7 +29,8 @@ class SignTest(ShapeResult):
     """Slope of the index in a variable, others of its products at their means.
 
     `effect_within_sd` is the change of the index, `percent_within_sd` that of the expected count,
-    for one within-firm standard deviation (NaN where the outcome is no count).
+    for one within-firm standard deviation, or for the whole of a coefficient that the estimator
+    gives (NaN where the outcome is no count).
     """
 
     p_one_sided: float
@@ -56,7 +59,8 @@ def sign_test(
 
     Args:
         estimate: the model.
-        term: main effect, for example ``log1p(deg)``.
+        term: main effect, for example ``log1p(deg)``, or a coefficient that the estimator gives
+            beside its terms, for example ``att``.
         sign: stated sign, '+', '-' or None.
         alpha: level of the decision.
 
@@ -69,13 +73,18 @@ def sign_test(
         ValueError: unknown sign.
     """
     side = side_of(sign)
-    base = base_of(estimate, term)
+    given = term in estimate.estimator.gives
+    base = term if given else base_of(estimate, term)
     estimate.index(base)
-    known = estimate.variables[base]
-    gradient = slope_gradient(estimate, base, {base: known.mean})
+    if given:
+        size, curve, gradient = 1.0, pl.DataFrame(), estimate.contrast({base: 1.0})
+    else:
+        size = estimate.variables[base].sd_within
+        curve = effect_curve(estimate, base, estimate.spec.confidence)
+        gradient = slope_gradient(estimate, base, {base: estimate.variables[base].mean})
     test = scalar_test(estimate, gradient, float(gradient @ estimate.coefficients), sign)
     decision = sign_decision(test, sign, alpha)
-    step = test.value * known.sd_within
+    step = test.value * size
     reason = f"coefficient of {base} {number(test.value)}, {sided_p(test.p_value, sign)}"
     return SignTest(
         shape="sign",
@@ -96,7 +105,7 @@ def sign_test(
         holds=is_stated(decision, sign),
         reasons=(reason,),
         sentence=_sentence(estimate, base, test, step, reason),
-        curve=effect_curve(estimate, base, estimate.spec.confidence),
+        curve=curve,
         p_one_sided=test.p_one_sided,
         p_two_sided=test.p_two_sided,
         effect_within_sd=step,
@@ -129,7 +138,7 @@ def scalar_test(
         NotEstimable: the quantity has no variance.
     """
     error = estimate.std_error_of(gradient)
-    if error <= 0:
+    if not error > 0:  # also where there is none (NaN)
         raise NotEstimable("no_variation", estimate.spec.name, "the quantity has no variance")
     statistic, dof = value / error, estimate.dof
     both = p_value_of(statistic, dof)
@@ -159,13 +168,16 @@ def sided_p(p: float, sign: str | None) -> str:
 def _sentence(estimate: Estimate, base: str, test: ScalarTest, step: float, reason: str) -> str:
     """The finding in words, from its numbers."""
     outcome = estimate.spec.outcome_column
-    sd = estimate.variables[base].sd_within
     if estimate.link == "log":
         change = f"{100 * math.expm1(step):+.1f} % in expected {outcome}"
     else:
         change = f"{number(step)} in {outcome}"
     level = 100 * estimate.spec.confidence
+    cause = f"The {estimate.estimator.label.lower()} ({base})"
+    if base in estimate.variables:
+        sd = number(estimate.variables[base].sd_within)
+        cause = f"One within-firm standard deviation of {base} ({sd})"
     return (
-        f"One within-firm standard deviation of {base} ({number(sd)}) goes with {change}; "
+        f"{cause} goes with {change}; "
         f"{reason}, {level:.0f} % interval [{number(test.conf_low)}, {number(test.conf_high)}]."
     )
