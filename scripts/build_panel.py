@@ -30,7 +30,8 @@ def main(
     ahead = panel.attach_leads(wide, leads, (years["outcomes"][0], years["outcomes"][1]))
     organisations = read_tables(tables).get("organisations")
     types = frame["types"] if unit == "organisation" else None
-    full = panel.mark_sample(ahead, analysis, organisations, types)
+    known = panel.attach_attributes(ahead, organisations if unit == "organisation" else None)
+    full = panel.mark_sample(known, analysis, organisations, types)
     rows = full.filter(pl.col("year").is_between(*analysis))
     write_parquet(rows, panel_file)
     write_json({"attrition_base": panel.attrition_base(full, analysis)}, ledger)

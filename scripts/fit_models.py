@@ -11,6 +11,7 @@ from tertius import entry
 from tertius.dyad_names import FIRM_YEARS
 from tertius.estimate import EstimateFrames, NotEstimable, estimate_frames, estimate_model
 from tertius.model_spec import resolve_spec
+from tertius.panel import attach_lags
 from tertius.provenance import write_json
 from tertius.tables import write_parquet
 
@@ -26,7 +27,9 @@ def main(
     stand_ins: Mapping[str, Mapping[str, Any]],
     dyads: Sequence[Path] = (),
 ) -> None:
-    rows = {FIRM_YEARS: pl.read_parquet(panel)}
+    specs = [resolve_spec(name, raw, defaults) for name, raw in models.items()]
+    named = {v for spec in specs if spec.frame == FIRM_YEARS for v in spec.variables}
+    rows = {FIRM_YEARS: attach_lags(pl.read_parquet(panel), sorted(named))}
     frames_of_dyads = [file for folder in dyads for file in sorted(folder.glob("*.parquet"))]
     rows |= {file.stem: pl.read_parquet(file) for file in frames_of_dyads}
     for folder in (estimates, designs, influence):

@@ -15,6 +15,7 @@ from tertius.model_spec import base_variables
 from tertius.problems import InputError, Problems
 from tertius.registry import Registry, Study, raw_files
 from tertius.sources import SourceTables, assemble, bundle, read_source, verify, within_years
+from tertius.terms import split_lag
 
 QUICK_BYTES = 50 << 20
 """Of larger bundles only this much of each file is looked at."""
@@ -186,7 +187,7 @@ def _codes(model: Mapping[str, Any], stand_ins: Mapping[str, Mapping[str, Any]])
 def _lacking(code: str, registry: Registry, tables: Mapping[str, pl.DataFrame]) -> list[str]:
     """Inputs of a variable that the tables do not hold."""
     study = registry.study
-    base, _, network = code.partition("__")
+    base, _, network = split_lag(code)[0].partition("__")
     own = study.section("variables").get(code)
     entry = registry.codebook.get(str(own["of"]) if own else base, {})
     named = network or (own or {}).get("network") or entry.get("network") or study.focal

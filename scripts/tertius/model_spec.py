@@ -24,6 +24,7 @@ from tertius.terms import (
     lower_order_terms,
     missing_lower_orders,
     parse_term,
+    split_lag,
 )
 
 EFFECTS = ("org_id", "year")
@@ -329,7 +330,7 @@ def check_spec(
 def _knows(spec: ModelSpec, variable: str, codebook: Collection[str]) -> bool:
     """Whether the frame of the model has a variable."""
     if spec.frame == FIRM_YEARS:
-        return variable in codebook
+        return variable in codebook or split_lag(variable)[0] in codebook
     return is_known(variable, spec.frame, codebook, ATTRIBUTES)
 
 
@@ -375,4 +376,5 @@ __all__ = [
     "missing_lower_orders",
     "parse_term",
     "resolve_spec",
+    "split_lag",
 ]

@@ -12,6 +12,10 @@ from typing import NamedTuple
 
 import polars as pl
 
+from tertius.model_spec import ATTRIBUTES
+from tertius.problems import InputError, Problem, did_you_mean
+from tertius.terms import split_lag
+
 
 class RiskSet(NamedTuple):
     """The rows (org_id, year) of all living units, and how they came about."""
@@ -169,6 +173,55 @@ def attach_leads(
                 .alias(status),
             )
     return wide
+
+
+def attach_lags(panel: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """The panel with the lagged columns that are named, and their statuses.
+
+    By calendar: ``deg_l1`` in the row (org_id, t) is deg of the row (org_id, t - 1). Where that row
+    is absent the value is null and the status truncated.
+
+    Args:
+        panel: org_id, year, each variable and its status; years of a unit may have gaps.
+        names: of lagged columns (`tertius.terms.lag_name`); those that tell no lag or are there
+            already are passed over.
+
+    Raises:
+        InputError: a variable to be lagged is absent.
+    """
+    wanted = {name: split_lag(name) for name in dict.fromkeys(names) if name not in panel.columns}
+    wanted = {name: pair for name, pair in wanted.items() if pair[1]}
+    absent = sorted({v for v, _ in wanted.values() if v not in panel.columns})
+    if absent:
+        raise InputError(
+            [Problem(f"panel.{v}", "is absent", did_you_mean(v, panel.columns)) for v in absent]
+        )
+    wide = panel
+    for lag in sorted({lag for _, lag in wanted.values()}):
+        pairs = [(name, v) for name, (v, by) in wanted.items() if by == lag]
+        earlier = panel.select(
+            "org_id",
+            (pl.col("year") + lag).cast(panel.schema["year"]).alias("year"),
+            *(pl.col(v).alias(name) for name, v in pairs),
+            *(pl.col(f"{v}_status").alias(f"{name}_status") for name, v in pairs),
+        )
+        wide = wide.join(earlier, on=["org_id", "year"], how="left", maintain_order="left")
+    return wide.with_columns(pl.col(f"{name}_status").fill_null("truncated") for name in wanted)
+
+
+def attach_attributes(panel: pl.DataFrame, organisations: pl.DataFrame | None) -> pl.DataFrame:
+    """The panel with the attributes of its organisations that may be effects or clusters.
+
+    Columns of `tertius.model_spec.ATTRIBUTES` that the register has; null where it is silent, and
+    in all rows where there is no such column or no register.
+    """
+    known = [] if organisations is None else [c for c in ATTRIBUTES if c in organisations.columns]
+    wide = panel
+    if organisations is not None and known:
+        lean = organisations.select("org_id", *known)
+        wide = panel.join(lean, on="org_id", how="left", maintain_order="left")
+    silent = [name for name in ATTRIBUTES if name not in known]
+    return wide.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in silent)
 
 
 def mark_sample(

@@ -1,8 +1,9 @@
 """The grammar of terms: how a regressor is written, read and labelled.
 
 A term is ``v``, ``log1p(v)``, ``asinh(v)``, a power ``v^2`` or ``log1p(v)^2``, or a product with
-``:``, for example ``log1p(deg):sh`` or ``turb:tdiv^2``. The canonical label of a term orders its
-factors by power and then by name, so that ``sh:log1p(deg)`` and ``log1p(deg):sh`` are one term.
+``:``, for example ``log1p(deg):sh`` or ``turb:tdiv^2``; ``v_l1`` is the value of the year before.
+The canonical label of a term orders its factors by power and then by name, so that
+``sh:log1p(deg)`` and ``log1p(deg):sh`` are one term.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _FACTOR = re.compile(
     r"^(?:(?P<transform>[a-z][a-z0-9]*)\((?P<inner>[A-Za-z_]\w*)\)|(?P<bare>[A-Za-z_]\w*))"
     r"(?:\^(?P<power>[1-9]\d*))?$"
 )
+
+
+_LAGGED = re.compile(r"^(?P<variable>\w+)_l(?P<lag>[1-9])$")
 
 
 class TermError(ValueError):
@@ -120,6 +124,25 @@ def canonical_term(text: str) -> str:
         TermError: as in `parse_term`.
     """
     return parse_term(text).label
+
+
+def lag_name(variable: str, lag: int) -> str:
+    """Name of a variable's value of earlier years: ``deg_l1`` is that of the year before.
+
+    >>> lag_name("deg", 1)
+    'deg_l1'
+    """
+    return f"{variable}_l{lag}"
+
+
+def split_lag(name: str) -> tuple[str, int]:
+    """A variable and its lag; 0 where the name tells none.
+
+    >>> split_lag("deg_l1"), split_lag("deg")
+    (('deg', 1), ('deg', 0))
+    """
+    found = _LAGGED.match(name)
+    return (found["variable"], int(found["lag"])) if found else (name, 0)
 
 
 def base_variables(terms: Iterable[str]) -> tuple[str, ...]:

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tertius.panel import activity, attach_leads, attrition_base, mark_sample, risk_set
+from tertius.panel import (
+    activity,
+    attach_attributes,
+    attach_lags,
+    attach_leads,
+    attrition_base,
+    mark_sample,
+    risk_set,
+)
+from tertius.problems import InputError
 
 REGISTER = pl.DataFrame(
     {
@@ -140,3 +149,27 @@ def test_sample_and_base_counts(gappy):
     ]
     everyone = mark_sample(gappy, (2001, 2002))
     assert everyone["in_sample"].to_list() == [True, True, False, True]
+
+
+def test_lags_by_calendar():
+    rows = [("a", 2000, 1.0), ("a", 2001, 2.0), ("a", 2003, 4.0), ("b", 2002, 9.0)]
+    panel = pl.DataFrame(rows, schema=["org_id", "year", "x"], orient="row").with_columns(
+        pl.col("year").cast(pl.Int32), x_status=pl.lit("ok")
+    )
+    lagged = attach_lags(panel, ["x", "x_l1", "x_l2", "x_l1"])
+    assert lagged.select("org_id", "year", "x").equals(panel.select("org_id", "year", "x"))
+    assert lagged["x_l1"].to_list() == [None, 1.0, None, None]
+    assert lagged["x_l1_status"].to_list() == ["truncated", "ok", "truncated", "truncated"]
+    assert lagged["x_l2"].to_list() == [None, None, 2.0, None]
+    assert attach_lags(lagged, ["x_l1"]).equals(lagged)
+    with pytest.raises(InputError, match="did you mean"):
+        attach_lags(panel, ["xx_l1"])
+
+
+def test_attributes_of_the_register_are_columns():
+    panel = pl.DataFrame({"org_id": ["a", "x"], "year": [2000, 2000]})
+    register = pl.DataFrame({"org_id": ["a"], "city": ["Chengdu"], "type": ["firm"]})
+    wide = attach_attributes(panel, register)
+    assert wide["city"].to_list() == ["Chengdu", None]
+    assert wide["ind4"].to_list() == [None, None]
+    assert attach_attributes(panel, None)["city"].to_list() == [None, None]

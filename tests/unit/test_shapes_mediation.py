@@ -18,7 +18,6 @@ from tertius.inference.multiple import romano_wolf
 from tertius.inference.score_bootstrap import cluster_bootstrap_draws
 from tertius.shapes import (
     IndirectPath,
-    add_lags,
     contrast_of_indirects,
     mediation_counterfactual,
     mediation_test,
@@ -300,21 +299,6 @@ def test_shared_records_are_refused() -> None:
     assert raised.value.reason_code == "shared_records"
     kept = mediation_test(estimate, "x", ["m"], shares_records=apart, draws=99)
     assert len(kept.cluster_ids) == 40
-
-
-def test_three_waves() -> None:
-    frame = path_world(15, n_firms=3)
-    lagged = add_lags(frame, ["x"], 2)
-    assert lagged.height == frame.height
-    for firm, year, value, status in lagged.select(
-        "org_id", "year", "x_l2", "x_l2_status"
-    ).iter_rows():
-        before = frame.filter((pl.col("org_id") == firm) & (pl.col("year") == year - 2))["x"]
-        assert (value, status) == ((before[0], "ok") if len(before) else (None, "truncated"))
-    gap = frame.filter(pl.col("year") != 2002)
-    assert add_lags(gap, ["x"], 1).filter(pl.col("year") == 2003)["x_l1"].null_count() == 3
-    with pytest.raises(ValueError, match="one year or more"):
-        add_lags(frame, ["x"], 0)
 
 
 def test_relabelled_firms_give_the_same_paths() -> None:

@@ -146,11 +146,11 @@ def not_testable(
 
 
 def base_code(column: str, codebook: Collection[str]) -> str:
-    """Codebook code of a panel column: ``pat_t1`` -> pat, ``deg__alliance`` -> deg."""
+    """Codebook code of a panel column: ``pat_t1``, ``pat_l1`` or ``pat__alliance`` -> pat."""
     if column in codebook:
         return column
-    without_lead = re.sub(r"_t\d+$", "", column)
-    return without_lead if without_lead in codebook else without_lead.split("__")[0]
+    dated = re.sub(r"_[tl]\d+$", "", column)
+    return dated if dated in codebook else dated.split("__")[0]
 
 
 def _sentence(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tertius.model_spec import Factor, TermError, parse_term
+from tertius.model_spec import Factor, TermError, parse_term, split_lag
 
 POWERS = {1: "", 2: "\u00b2", 3: "\u00b3"}
 STATUS_WORDS = {
@@ -64,15 +64,16 @@ class Labels:
         )
 
     def variable(self, code: str) -> str:
-        """English label of a variable; `code__network` and leads are told; unknown codes stay."""
+        """English label; `code__network`, leads and lags are told; unknown codes stay."""
         if code in self.english:
             return self.english[code]
         base, _, network = code.partition("__")
         if network and base in self.english:
             return f"{self.english[base]} ({network_words(network)})"
-        lead = re.fullmatch(r"(\w+)_t(\d)", code)
-        if lead and lead[1] in self.english:
-            return f"{self.english[lead[1]]} (t+{lead[2]})"
+        dated = re.fullmatch(r"(\w+)_([tl])(\d)", code)
+        if dated and dated[1] in self.english:
+            sign = "+" if dated[2] == "t" else "-"
+            return f"{self.english[dated[1]]} (t{sign}{dated[3]})"
         return code
 
     def factor(self, factor: Factor) -> str:
@@ -100,7 +101,8 @@ class Labels:
 
     def proxies_among(self, codes: Sequence[str]) -> tuple[str, ...]:
         """Those codes that the codebook marks as a proxy, sorted, each once."""
-        return tuple(sorted({c for c in codes if {c, c.partition("__")[0]} & self.proxies}))
+        bases = {c: split_lag(c)[0].partition("__")[0] for c in codes}
+        return tuple(sorted({c for c in codes if {c, bases[c]} & self.proxies}))
 
 
 def split_product(term: str) -> list[str]:

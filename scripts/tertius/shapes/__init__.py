@@ -52,7 +52,7 @@ from tertius.shapes.sign import SignTest, sign_test
 from tertius.shapes.significance_regions import fdr_critical_t, significance_regions
 from tertius.shapes.stages import stage_difference_test
 from tertius.shapes.tails import tail_check
-from tertius.shapes.three_wave import add_lags, shared_records_check
+from tertius.shapes.three_wave import shared_records_check
 from tertius.shapes.three_way import three_way_test
 from tertius.shapes.turning_shift import parallel_shift_test, shift_bootstrap
 from tertius.shapes.two_lines import two_lines_test
@@ -73,7 +73,6 @@ __all__ = [
     "ShapeSettings",
     "ShapeStep",
     "SignTest",
-    "add_lags",
     "binned_moderation",
     "block_comparison_test",
     "block_test",

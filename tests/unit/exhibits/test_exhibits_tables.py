@@ -276,7 +276,8 @@ def test_labels_of_terms() -> None:
     assert labels.variable("pat_t2") == "Patents (t+2)"
     assert labels.variable("deg__co_applicant_w3") == "Degree (co-applicant, 3-year window)"
     assert labels.variable("unheard") == "unheard"
-    assert labels.proxies_among(["deg", "sh", "sh"]) == ("sh",)
+    assert labels.variable("deg_l1") == "Degree (t-1)"
+    assert labels.proxies_among(["deg", "sh", "sh", "sh_l1"]) == ("sh", "sh_l1")
 
 
 def test_units_are_called_by_their_name(world: Any) -> None:
