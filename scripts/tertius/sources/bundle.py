@@ -28,6 +28,7 @@ from tertius.sources.bundle_rows import write_finished
 from tertius.sources.bundle_sql import (
     Scope,
     cell_sql,
+    columns_named,
     keep_sql,
     raw_sql,
     source_sql,
@@ -129,7 +130,13 @@ def stream(
     try:
         with duckdb.connect(":memory:", config=settings) as engine:
             files, ledger = bring_in(
-                engine, path, mapping["files"], scratch, streamed_from, first_bytes
+                engine,
+                path,
+                mapping["files"],
+                scratch,
+                columns_named([spec for _, spec in _relations(mapping)]),
+                streamed_from,
+                first_bytes,
             )
             engine.execute("SET preserve_insertion_order=false")
             bundle = _opened(engine, files, mapping, path, years)
@@ -210,7 +217,7 @@ def _opened(
     columns: dict[str, tuple[str, ...]] = {}
     for role, parts in files.items():
         columns[role] = parts[0].columns
-        cells = ", ".join(map(quoted, columns[role]))
+        cells = ", ".join(map(quoted, parts[0].taken))
         selects = [
             f'SELECT {cells}, {part.row} AS "file row", {literal(part.file)} AS "raw file" '
             f"FROM read_parquet({literal(str(part.parquet))}, file_row_number=true)"

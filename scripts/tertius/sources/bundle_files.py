@@ -6,7 +6,7 @@ import csv
 import fnmatch
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,15 @@ class RawFile:
 
     Attributes:
         file: the raw file, for messages.
-        columns: of the columnar file, as the header names them.
+        columns: of the raw file, as its header names them.
+        taken: those among them that the columnar file holds.
         parquet: the columnar file; every cell is trimmed text, null where it is empty.
         row: SQL of a row's number in the raw file.
     """
 
     file: str
     columns: tuple[str, ...]
+    taken: tuple[str, ...]
     parquet: Path
     row: str
 
@@ -66,6 +68,7 @@ def bring_in(
     path: Path,
     declared: Mapping[str, Any],
     scratch: Path,
+    named: Collection[str],
     streamed_from: int = STREAMED_FROM,
     first_bytes: int | None = None,
 ) -> tuple[dict[str, list[RawFile]], list[Step]]:
@@ -78,6 +81,7 @@ def bring_in(
             `loader.OPTIONS`}; a name stands for its packed forms too, and one with `*` for all
             files of such a name, which are parts of one table.
         scratch: folder for the columnar files.
+        named: columns that anything is made of; only these are taken.
         streamed_from: bytes from which a text file is streamed.
         first_bytes: of a streamed file only this many bytes are looked at, when given.
 
@@ -102,12 +106,12 @@ def bring_in(
                 what = f"no file {' or '.join(names)}"
                 problems.add(str(path), what, did_you_mean(names[0], listing))
             continue
-        taken = (streamed_from, first_bytes)
+        limits = (streamed_from, first_bytes)
         for number, (file, member) in enumerate(places):
             own = {**options, "member": member} if member else options
             part = f"{role}.{number}" if number else role
             try:
-                raw, ledger = _in_columns(engine, part, file, own, scratch, taken)
+                raw, ledger = _in_columns(engine, part, file, own, scratch, named, limits)
                 found.setdefault(role, []).append(raw)
                 steps += ledger
             except InputError as error:
@@ -154,16 +158,17 @@ def _in_columns(
     file: Path,
     options: Mapping[str, Any],
     scratch: Path,
-    taken: tuple[int, int | None],
+    named: Collection[str],
+    limits: tuple[int, int | None],
 ) -> tuple[RawFile, list[Step]]:
     target = scratch / f"{role}.parquet"
-    streamed_from, first_bytes = taken
+    streamed_from, first_bytes = limits
     size = _size(file, str(options.get("member", "")))
     if size < streamed_from or not _is_plain_text(file, options):
-        return _loaded(role, file, options, target)
+        return _loaded(role, file, options, named, target)
     text = _unpacked(file, options, scratch / f"{role}.text", first_bytes)
     try:
-        return _streamed(engine, role, file, text, options, target)
+        return _streamed(engine, role, file, text, options, named, target)
     finally:
         if text != file:
             text.unlink()
@@ -200,18 +205,25 @@ def _head(file: Path, options: Mapping[str, Any]) -> bytes:
 
 
 def _loaded(
-    role: str, file: Path, options: Mapping[str, Any], target: Path
+    role: str, file: Path, options: Mapping[str, Any], named: Collection[str], target: Path
 ) -> tuple[RawFile, list[Step]]:
     problems = Problems()
     loaded = load_with_problems(file, options, problems)
     problems.raise_if_any()
-    cells = [pl.col(name).cast(pl.String).str.strip_chars() for name in loaded.frame.columns]
+    columns = loaded.frame.columns
+    taken = _taken(columns, named)
+    cells = [pl.col(name).cast(pl.String).str.strip_chars() for name in taken]
     empty = [pl.when(cell != "").then(cell) for cell in cells]
     frame = loaded.frame.select(empty).with_columns(loaded.numbers.alias(ROW))
     frame.write_parquet(target)
-    raw = RawFile(loaded.file, tuple(loaded.frame.columns), target, quoted(ROW))
+    raw = RawFile(loaded.file, tuple(columns), taken, target, quoted(ROW))
     ledger = [{**line, "step": f"{role}: {line['step']}"} for line in loaded.ledger]
     return raw, [step(f"{role}: rows read", frame.height, loaded.encoding), *ledger]
+
+
+def _taken(columns: Sequence[str], named: Collection[str]) -> tuple[str, ...]:
+    """The columns that are named, or the first: a file without columns has no rows."""
+    return tuple(name for name in columns if name in named) or tuple(columns[:1])
 
 
 def _unpacked(
@@ -247,6 +259,7 @@ def _streamed(
     file: Path,
     text: Path,
     options: Mapping[str, Any],
+    named: Collection[str],
     target: Path,
 ) -> tuple[RawFile, list[Step]]:
     """A text file in columns by the engine's own reader."""
@@ -261,16 +274,20 @@ def _streamed(
         f"columns={{{columns}}}, ignore_errors=true, store_rejects=true, rejects_limit=0, "
         "null_padding=false, max_line_size=20000000)"
     )
-    cells = ", ".join(f"nullif(trim({quoted(name)}), '') AS {quoted(name)}" for name in header)
+    taken = _taken(header, named)
+    cells = ", ".join(f"nullif(trim({quoted(name)}), '') AS {quoted(name)}" for name in taken)
+    # A condition that always holds: the engine checks the text of those columns only that it needs.
+    others = ", ".join(quoted(name) for name in header if name not in taken)
+    where = f"WHERE hash({others}) IS NOT NULL" if others else ""
     engine.execute("SET preserve_insertion_order=true")
     engine.execute(
-        f"COPY (SELECT {cells} FROM {source}) TO {literal(str(target))} "
+        f"COPY (SELECT {cells} FROM {source} {where}) TO {literal(str(target))} "
         "(FORMAT parquet, COMPRESSION lz4_raw)"
     )
     ledger = _rejected(engine, file, text, len(header), options)
     rows = engine.execute(f"SELECT count(*) FROM read_parquet({literal(str(target))})").fetchall()
     row = f"file_row_number + {before + labels + 2}"
-    raw = RawFile(str(file), tuple(header), target, row)
+    raw = RawFile(str(file), tuple(header), taken, target, row)
     return raw, [step(f"{role}: rows read", rows[0][0], "utf-8"), *ledger]
 
 

@@ -13,7 +13,7 @@ columns that are not there are passed over, and a field whose whole list is not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,26 @@ def _cells_of(spec: Spec, alias: str) -> Iterator[str]:
     for lookup in spec.get("lookups", {}).values():
         for here in lookup["by"]:
             yield from walk(here)
+
+
+def columns_named(relations: Iterable[Spec]) -> frozenset[str]:
+    """Every word of some relations that may be a column: keys and texts, with and without what
+    stands before a point or a blank (`lookup.column`, `max column`)."""
+    words: set[str] = set()
+
+    def walk(part: Any) -> None:
+        if isinstance(part, Mapping):
+            walk(list(part))
+            walk(list(part.values()))
+        elif isinstance(part, list | tuple):
+            for one in part:
+                walk(one)
+        else:
+            text = str(part)
+            words.update((text, text.partition(".")[2], text.partition(" ")[2]))
+
+    walk(list(relations))
+    return frozenset(words)
 
 
 def _known(role: str, scope: Scope, problems: Problems) -> str:
