@@ -63,6 +63,10 @@ def score(one, other, **contexts):
         ("Elmetal Sp. z o.o.", "Elmetal spółka z ograniczoną odpowiedzialnością"),
         ("Institut d'Études", "INST ETUDES"),
         ("UNIVERSIT?T HOHENHEIM", "Universität Hohenheim"),
+        ("National University Corporation Kitagawa University", "KITAGAWA UNIV"),
+        ("Incorporated Administrative Agency Kitagawa Institute", "Kitagawa Inst"),
+        ("Kitagawa Jukogyo KK", "Kitagawa Heavy Industries Ltd"),
+        ("Az. Ospedaliera Montelago", "AZIENDA OSPEDALIERA MONTELAGO"),
     ],
 )
 def test_forms_scripts_and_departments_do_not_count(one, other):
@@ -78,6 +82,11 @@ def test_forms_scripts_and_departments_do_not_count(one, other):
         ("Nordvik AB", "Nordvik AS"),
         ("Calderforth Ltd", "Calderforth Inc"),
         ("Univ Paris 1", "Univ Paris 6"),
+        ("Univ Paris", "Univ Paris 6"),
+        ("Univ Marie Valbrune Lyon 1", "Univ Marie Valbrune Lyon 2"),
+        ("Univ Valbrune Lyon 1", "Univ Valbrune"),
+        ("Sanyo Denki Co Ltd", "Sanyo Electric Co Ltd"),
+        ("Univ Northmere of Science", "Univ Northmere"),
         ("Bureau Northmere II", "Bureau Northmere III"),
         ("北川大学附属医院", "北川大学"),
         ("华岳通信有限公司", "华越通信有限公司"),
@@ -104,12 +113,51 @@ def test_near_names_of_different_organisations_stay_apart(one, other):
         ("Sharp Lab of America (SLA) Inc", "Sharp Laboratories of America Inc", 98.0),
         ("Gen Atomics Aeronautical Syste", "General Atomics Aeronautical Systems", 100.0),
         ("JAPAN AEROSPACE EXPLORATION", "Japan Aerospace Exploration Agency", 92.0),
+        ("Univ Marie Valbrune", "Université Marie Valbrune (Lyon 1)", 97.0),
+        ("Univ Lyon I", "Univ Marie Valbrune Lyon 1", 0.0),
+        ("Univ Lyon 4", "Univ Marie Valbrune Lyon IV", 97.0),
+        ("Univ Marie Valbrune UMV", "Université Marie Valbrune Lyon 4", 97.0),
+        ("Univ Lyon UEL", "Université de l'Est Lyon", 94.0),
+        ("University of Northmere UNQ", "Univ of Northmere Quillhaven Falls", 94.0),
+        ("Northmere Surveillance", "Northmere Survelliance", 97.0),
+        ("Inst of Northmere Optics", "National Inst of Northmere Optics", 95.0),
+        (
+            "Inst of Advanced Optics & Technology Northmere",
+            "Inst of Advanced Optics, Science and Technology Northmere",
+            92.0,
+        ),
+        ("Northmere Consultoria Com Valb", "Northmere Consultoria Comercial Valbrune", 92.0),
+        (
+            "Ministry of Northmere Agricultural Valbrune Organizat",
+            "Ministry of Northmere Agricultural Valbrune Organization (ARO)",
+            92.0,
+        ),
+        (
+            "Ministry of Northmere Agricultural Valbrune",
+            "Ministry of Northmere Agricultural Valbrune Organization (ARO)",
+            0.0,
+        ),
         ("Quillhaven", "Northmere", 0.0),
     ],
 )
 def test_each_difference_has_its_cost(one, other, expected):
     assert score(one, other) == pytest.approx(expected)
     assert score(other, one) == score(one, other)
+
+
+def test_a_university_goes_by_its_name_and_by_its_number():
+    names = [
+        "Univ Marie Valbrune",
+        "Univ Marie Valbrune Lyon 4",
+        "Univ Lyon 4 Valbrune",
+        "Univ Lyon 3",
+    ]
+    assert groups(names) == {frozenset(names[:3]), frozenset(names[3:])}
+
+
+def test_an_alias_is_known_whatever_its_spaces():
+    spaced = "Commissariat a l'energie atomique et aux energies al ternatives"
+    assert len(groups([spaced, "COMMISSARIAT ENERGIE ATOMIQUE"])) == 1
 
 
 def test_records_support_a_doubtful_pair_and_countries_speak_against_one():

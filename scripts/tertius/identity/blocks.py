@@ -49,8 +49,12 @@ def candidate_pairs(names: Sequence[Parsed]) -> Pairs:
     sized = blocks.join(ranks.select("item", "rank"), on="item").with_columns(
         pl.len().over("block").alias("size")
     )
-    found = pl.concat([_within(sized), _neighbours(sized)]).unique().sort("left", "right")
-    return _near(names, found.to_numpy().astype(np.uint32, copy=False))
+    found = np.unique(pl.concat([_within(sized), _neighbours(sized)]).to_numpy())
+    del blocks, sized
+    pairs: Pairs = np.empty((len(found), 2), np.uint32)
+    pairs[:, 0], pairs[:, 1] = found >> np.uint64(32), found & np.uint64(2**32 - 1)
+    del found
+    return _near(names, pairs)
 
 
 def _blocks(names: Sequence[Parsed]) -> pl.DataFrame:
@@ -85,26 +89,30 @@ def _blocks_of(name: Parsed, count: Mapping[str, int]) -> list[str]:
     return blocks + ["w" + word for word in name.core if count[word] > 1 and len(word) >= 3]
 
 
-def _within(sized: pl.DataFrame) -> pl.DataFrame:
+def _pair(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """Two places as one number, the smaller in its upper half: light to sort."""
+    low, high = pl.min_horizontal(one, other), pl.max_horizontal(one, other)
+    return (low.cast(pl.UInt64) * 2**32 + high.cast(pl.UInt64)).alias("pair")
+
+
+def _within(sized: pl.DataFrame) -> pl.Series:
     small = sized.filter(pl.col("size").is_between(2, LARGEST_BLOCK)).select("block", "item")
     both = small.join(small, on="block").filter(pl.col("item") < pl.col("item_right"))
-    return both.select(pl.col("item").alias("left"), pl.col("item_right").alias("right"))
+    return both.select(_pair(pl.col("item"), pl.col("item_right")))["pair"]
 
 
-def _neighbours(sized: pl.DataFrame) -> pl.DataFrame:
+def _neighbours(sized: pl.DataFrame) -> pl.Series:
     large = sized.filter(pl.col("size") > LARGEST_BLOCK).sort("block", "rank")
     parts = [
         large.select(
             pl.col("item"),
             pl.col("item").shift(-step).over("block").alias("other"),
-        ).drop_nulls()
+        )
+        .drop_nulls()
+        .select(_pair(pl.col("item"), pl.col("other")))["pair"]
         for step in range(1, NEIGHBOURS + 1)
     ]
-    both = pl.concat(parts)
-    return both.select(
-        pl.min_horizontal("item", "other").alias("left"),
-        pl.max_horizontal("item", "other").alias("right"),
-    )
+    return pl.concat(parts)
 
 
 def _near(names: Sequence[Parsed], pairs: Pairs) -> Pairs:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rapidfuzz.distance import OSA
 
-from tertius.identity.names import Parsed
+from tertius.identity.names import ROMAN, Parsed
 from tertius.registry.lexicon import Lexicon
 
 MERGE_AT = 90.0
@@ -27,9 +27,13 @@ COSTS: Mapping[str, float] = {
     "initial": 3.0,
     "swapped letters": 3.0,
     "abbreviation": 3.0,
+    "place and number of a university": 3.0,
+    "national": 5.0,
     "slip beside a telling word": 5.0,
     "letter missing or doubled": 6.0,
+    "acronym in the place of words": 6.0,
     "cut off at the end": 8.0,
+    "a common word of a long name missing": 8.0,
     "slip in the telling word": 18.0,
 }
 """What each difference takes from 100. Tuned on the tuning half of tests/data/identity."""
@@ -43,6 +47,10 @@ SHORTEST_SLIP = 5
 LONG_WORD = 7
 CUT_OFF = range(26, 33)
 """Lengths at which registers cut names off."""
+LONG_NAME = 5
+"""Words in common beside which a common word may be missing; `national` beside `LONG_NAME` - 2."""
+LARGEST_CAMPUS = 13
+"""Universities of one place are numbered up to here (Paris 1-13)."""
 
 _DIGRAPH = re.compile(r"([aou])e(?=\w)")
 
@@ -98,8 +106,11 @@ class Judge:
             a, b, at, beside = b, a, beside, at
         if a.conflicts(b):
             return Evidence(0.0, ("legal forms of different laws",), True)
+        campus = _same_campus(a, b, self._skip)
+        if campus:
+            return _with_context(_scored(a, b, ["place and number of a university"]), at, beside)
         if a.numbers != b.numbers:
-            return Evidence(0.0, ("numbers differ",), True)
+            return UNRELATED if campus is False else Evidence(0.0, ("numbers differ",), True)
         found = self._explained(a, b)
         if found is None:
             return UNRELATED
@@ -127,8 +138,7 @@ class Judge:
         shared, left, right = _shared_and_left(a, b)
         if "".join(left) == "".join(right):
             return ["spaces"]
-        cut = _cut_off(a, b)
-        if cut:
+        if _cut_off(a, b):
             return ["cut off at the end"]
         found = []
         telling = any(w not in self._generic and len(w) > 2 for w in shared)
@@ -139,14 +149,37 @@ class Judge:
                 left.remove(word)
                 right.remove(other)
                 found.append(reason)
-        rest, whole = (left, b) if left else (right, a)
-        if left and right:
-            return None
-        if not rest:
+        if not left and not right:
             return found
-        if len(rest) == 1 and len(rest[0]) == 1 and rest[0] not in "ivx":
-            return [*found, "initial"] if telling and len(shared) >= 2 else None
-        return [*found, "acronym added"] if _is_acronym(rest, whole, self._skip) else None
+        last = self._last_difference(a, b, left, right, shared, telling)
+        return [*found, last] if last else None
+
+    def _last_difference(
+        self,
+        a: Parsed,
+        b: Parsed,
+        left: list[str],
+        right: list[str],
+        shared: list[str],
+        telling: bool,
+    ) -> str:
+        """Why words of a name have no partner in the other one; empty where nothing explains it."""
+        if left and right:
+            sides = ((left, b), (right, a))
+            stands = any(_stands_for_words(w, other, self._skip) for w, other in sides)
+            return "acronym in the place of words" if stands and len(shared) >= 2 else ""
+        rest, longer = (left, a) if left else (right, b)
+        if len(rest) > 1:
+            return ""
+        word = rest[0]
+        if len(word) == 1 and word not in "ivx":
+            return "initial" if telling and len(shared) >= 2 else ""
+        if any(_is_acronym(word, name, self._skip) for name in (a, b)):
+            return "acronym added"
+        if word == "nat" and len(shared) >= LONG_NAME - 2:
+            return "national"
+        inside = word in longer.words[1:-1] and word in self._generic
+        return "a common word of a long name missing" if inside and len(shared) >= LONG_NAME else ""
 
     def _partner(
         self, word: str, others: list[str], telling: bool, shared: list[str]
@@ -177,11 +210,13 @@ class Judge:
     def _slip(self, w: str, v: str, telling: bool) -> str:
         if min(len(w), len(v)) < SHORTEST_SLIP or (w in self._generic and v in self._generic):
             return ""
-        if OSA.distance(w, v, score_cutoff=1) > 1:
+        reordered = len(w) == len(v) and sorted(w) == sorted(v)
+        allowed = 2 if reordered and len(w) > LONG_WORD and w[0] == v[0] else 1
+        if OSA.distance(w, v, score_cutoff=allowed) > allowed:
             return ""
         if v[:-1] == w and len(w) <= LONG_WORD and w not in self._generic:
             return ""
-        if len(w) == len(v) and sorted(w) == sorted(v):
+        if reordered:
             return "swapped letters"
         if w in self._generic or v in self._generic or telling:
             return "slip beside a telling word"
@@ -232,22 +267,72 @@ def without_digraphs(word: str) -> str:
     return _DIGRAPH.sub(r"\1", word)
 
 
-def _is_acronym(words: list[str], whole: Parsed, skip: frozenset[str]) -> bool:
-    """Whether the only word left is made of the initials of the other name."""
-    if len(words) != 1 or len(words[0]) < 2:
+def _initials(name: Parsed, skip: frozenset[str], without: str) -> tuple[str, str]:
+    """Initials of all words of a name but one, and without those that are skipped."""
+    full = [w for w in name.key.split() if w != without]
+    return "".join(w[0] for w in full), "".join(w[0] for w in full if w not in skip)
+
+
+def _is_acronym(word: str, whole: Parsed, skip: frozenset[str]) -> bool:
+    """Whether a word is made of the initials of a name's other words."""
+    return len(word) >= 2 and word in _initials(whole, skip, word)
+
+
+def _stands_for_words(rest: list[str], whole: Parsed, skip: frozenset[str]) -> bool:
+    """Whether the only word left is the first initials of the other name, three at least."""
+    if len(rest) != 1 or len(rest[0]) < 3:
         return False
-    full = [w for w in whole.key.split() if w != words[0]]
-    short = [w for w in full if w not in skip]
-    return words[0] in ("".join(w[0] for w in full), "".join(w[0] for w in short))
+    return any(found.startswith(rest[0]) for found in _initials(whole, skip, rest[0]))
+
+
+def _campus(name: Parsed) -> tuple[tuple[str, str], frozenset[str]] | None:
+    """Place and number of a university (`Lyon 1`), and the words before them but `univ`."""
+    words, number = name.words, name.numbers
+    if name.han or words[0] != "univ" or len(number) != 1 or not number[0].isdigit():
+        return None
+    at = next((k for k, w in enumerate(words) if ROMAN.get(w, w) == number[0]), 0)
+    if at < 2 or int(number[0]) > LARGEST_CAMPUS:
+        return None
+    return (words[at - 1], number[0]), frozenset(words[1 : at - 1])
+
+
+def _same_campus(a: Parsed, b: Parsed, skip: frozenset[str]) -> bool | None:
+    """Whether a university's place and number, or its other name, say that both are one.
+
+    French universities have a place and number, a name, or both: `Univ Pierre et Marie Curie
+    (Paris 6)` is `Univ Paris VI` and `Univ Pierre et Marie Curie`. None where neither name is of
+    this kind or both have another number; False where the one without number tells nothing.
+    """
+    one, other = _campus(a), _campus(b)
+    if one and other:
+        return True if one[0] == other[0] else None
+    numbered, bare = (one, b) if one else (other, a)
+    if numbered is None or bare.numbers or "univ" not in bare.words:
+        return None
+    rest = frozenset(bare.words) - {"univ"}
+    more = rest - numbered[1]
+    named = len(numbered[1]) >= 2 and numbered[1] <= rest
+    return named and (not more or (len(more) == 1 and _is_acronym(*more, bare, skip)))
 
 
 def _cut_off(a: Parsed, b: Parsed) -> bool:
-    """Whether one name is the other one, cut off where registers cut."""
+    """Whether one name is the other one cut off: where registers cut, or inside a word.
+
+    At such a length the words may be shortened as well (`Consultoria Com` is `Consultoria
+    Comercial`).
+    """
     short, long = sorted((a, b), key=lambda p: len(p.name))
-    return (
-        len(short.name) in CUT_OFF
-        and len(long.name) > len(short.name)
-        and len(short.core) > 1
-        and not short.forms
-        and long.key.startswith(short.key)
-    )
+    if len(short.name) < CUT_OFF.start or len(long.name) == len(short.name):
+        return False
+    words, whole = short.key.split(), long.key.split()
+    if set(short.forms) - {"the"} or len(short.core) < 2:
+        return False
+    if len(words) > len(whole) or words[0] != whole[0]:
+        return False
+    *before, last = zip(words, whole, strict=False)
+    ends = last[1].startswith(last[0]) or (len(last[1]) > 2 and last[0].startswith(last[1]))
+    same = all(w == v for w, v in before)
+    if len(short.name) in CUT_OFF:
+        shortened = all(v.startswith(w) and (w == v or len(w) >= 3) for w, v in before)
+        return ends and (same or shortened)
+    return ends and same and last[0] != last[1] and len(words) > 3

@@ -159,7 +159,9 @@ def make_nodes(names: Mapping[str, int], anchors: Sequence[Anchor], reader: Read
     """One node for names of equal key and law, one for every registered organisation."""
     marked = {reader.text(n) for d in reader.lexicon.decisions for n in (d.name_a, d.name_b)}
     aliases = {
-        _alias_key(reader.parse(a)): (reader.parse(b), why) for a, b, why in reader.lexicon.aliases
+        key: (reader.parse(b), why)
+        for a, b, why in reader.lexicon.aliases
+        for key in _alias_keys(reader.parse(a))
     }
     exact = {a.name for a in anchors} | {a.org_id for a in anchors if a.given}
     nodes: dict[tuple[object, ...], Node] = {}
@@ -194,7 +196,8 @@ def _read(
     """A name as read; a known alias reads as the name that it stands for."""
     parsed, reasons = reader.parse(name), []
     for _ in range(3):
-        target, why = aliases.get(_alias_key(parsed), (parsed, ""))
+        found = (aliases[key] for key in _alias_keys(parsed) if key in aliases)
+        target, why = next(found, (parsed, ""))
         if target.key == parsed.key:
             break
         parsed = replace(target, name=name, forms=parsed.forms, areas=parsed.areas)
@@ -202,8 +205,10 @@ def _read(
     return parsed, "; ".join(reasons)
 
 
-def _alias_key(parsed: Parsed) -> str:
-    return " ".join(sorted(without_digraphs(word) for word in parsed.core))
+def _alias_keys(parsed: Parsed) -> tuple[str, str]:
+    """The words of a name in any order, and its letters without spaces."""
+    words = [without_digraphs(word) for word in parsed.core]
+    return " ".join(sorted(words)), without_digraphs(parsed.key.replace(" ", ""))
 
 
 def _together(contexts: Sequence[Context]) -> Context:
@@ -269,8 +274,10 @@ def decided_pairs(nodes: Sequence[Node], reader: Reader) -> list[tuple[tuple[int
     by_text: dict[str, set[int]] = defaultdict(set)
     by_key: dict[tuple[str, frozenset[str]], set[int]] = defaultdict(set)
     for place, node in enumerate(nodes):
-        for name, _ in node.names:
-            by_text[reader.text(name)].add(place)
+        if node.anchor is not None:
+            by_text[reader.text(node.names[0][0])].add(place)
+        elif node.marker:
+            by_text[node.marker].add(place)
         by_key[node.parsed.key, node.parsed.areas].add(place)
     found = []
     for decision in reader.lexicon.decisions:

@@ -42,7 +42,7 @@ _GOVERNANCE = frozenset(
     )
     for word in words
 )
-_ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
+ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _UNIVERSITY = frozenset(("univ",))
 
 
@@ -250,8 +250,8 @@ class Reader:
 
 
 def _numbers(words: Iterable[str]) -> tuple[str, ...]:
-    found = [w for w in words if not w.isalpha() or w in _ROMAN]
-    return tuple(sorted(_ROMAN.get(w, w) for w in found)) if found else ()
+    found = [w for w in words if not w.isalpha() or w in ROMAN]
+    return tuple(sorted(ROMAN.get(w, w) for w in found)) if found else ()
 
 
 def _by_words(
