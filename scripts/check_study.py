@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from tertius.checkup import Outlook, SourceSummary, outlooks, read_quickly, summarise, united
-from tertius.claims import load_checked_claims
+from tertius.claims import load_study_claims
 from tertius.problems import InputError
 from tertius.registry import Registry, load_registry
 
@@ -21,17 +21,10 @@ def main(root: Path, study: str, raw_dir: str | None) -> str:
         InputError: every problem of the configuration, or else of the raw files.
     """
     registry = load_registry(root, study, raw_dir)
-    settings = registry.study
-    claims = load_checked_claims(
-        sorted((root / "config" / "claims").glob("*.yaml")),
-        root / "workflow" / "schemas" / "claims.yaml",
-        [*registry.codebook, *settings.section("variables")],
-        settings.section("models"),
-        {**settings.section("estimation"), "undefined": settings.section("panel")["recode"]},
-    )
+    claims = load_study_claims(root, registry)
     read, partial = read_quickly(registry)
     summaries = [summarise(name, one, partial=name in partial) for name, one in read.items()]
-    found = outlooks(registry, claims, united(read, settings))
+    found = outlooks(registry, claims, united(read, registry.study))
     return "\n".join([*_head(registry), *_sources(summaries), *_claims(found)])
 
 

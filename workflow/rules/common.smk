@@ -23,7 +23,7 @@ os.environ |= {
     "POLARS_MAX_THREADS": "1",
 }
 
-from tertius.claims import load_checked_claims
+from tertius.claims import claim_files, load_study_claims, model_defaults
 from tertius.exhibits.config import exhibit_paths, exhibit_problems, resolve_exhibits
 from tertius.problems import InputError, Problem
 from tertius.provenance import hash_code
@@ -65,20 +65,9 @@ RESULTS = f"results/{STUDY.name}"
 LOGS = f"{RESULTS}/audit/logs"
 BENCHMARKS = f"{RESULTS}/audit/benchmarks"
 
-CLAIM_FILES = sorted((ROOT / "config" / "claims").glob("*.yaml"))
-CLAIM_SCHEMA = ROOT / "workflow" / "schemas" / "claims.yaml"
-MODEL_DEFAULTS = {
-    **STUDY.section("estimation"),
-    "undefined": STUDY.section("panel")["recode"],
-}
-CLAIMS = checked(
-    load_checked_claims,
-    CLAIM_FILES,
-    CLAIM_SCHEMA,
-    [*REGISTRY.codebook, *STUDY.section("variables")],
-    STUDY.section("models"),
-    MODEL_DEFAULTS,
-)
+CLAIM_FILES, CLAIM_SCHEMA = claim_files(ROOT)
+MODEL_DEFAULTS = model_defaults(STUDY)
+CLAIMS = checked(load_study_claims, ROOT, REGISTRY)
 MODELS = {**CLAIMS.models, **STUDY.section("models")}
 LEDGERS = [
     f"{DATA}/ledger/{step}.json"

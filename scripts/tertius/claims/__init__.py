@@ -16,6 +16,7 @@ from tertius.claims.check import (
 from tertius.claims.claim_test import ClaimTest
 from tertius.claims.families import claim_families
 from tertius.claims.registry import Claim, ClaimRegistry, load_claims
+from tertius.claims.study import claim_files, load_study_claims, model_defaults
 
 __all__ = [
     "Claim",
@@ -23,9 +24,12 @@ __all__ = [
     "ClaimTest",
     "check_claims",
     "claim_families",
+    "claim_files",
     "claims_without_spec",
     "load_checked_claims",
     "load_claims",
+    "load_study_claims",
+    "model_defaults",
     "one_sided_rivals",
     "rivals_apart",
 ]
