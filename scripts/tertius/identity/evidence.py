@@ -312,7 +312,7 @@ def _same_campus(a: Parsed, b: Parsed, skip: frozenset[str]) -> bool | None:
     rest = frozenset(bare.words) - {"univ"}
     more = rest - numbered[1]
     named = len(numbered[1]) >= 2 and numbered[1] <= rest
-    return named and (not more or (len(more) == 1 and _is_acronym(*more, bare, skip)))
+    return named and len(more) < 2 and all(_is_acronym(word, bare, skip) for word in more)
 
 
 def _cut_off(a: Parsed, b: Parsed) -> bool:
