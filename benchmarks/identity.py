@@ -158,7 +158,10 @@ def main(sizes: list[int]) -> None:
             "Written by `make bench` (benchmarks/identity.py). 2,000 labelled pairs of names "
             "(tests/data/identity, half tuning and half held by the hash of the id; labels were "
             "committed before the matcher was written). All names go through the matcher in one "
-            "run, with nothing but the names; shares with 95 % Wilson intervals.",
+            "run, with nothing but the names; shares with 95 % Wilson intervals. Rules and tables "
+            "follow the errors of the tuning half and what is known of names in general, not the "
+            "pairs of the held half. Where a group is small, one pair moves its share by several "
+            "hundredths: read the intervals.",
             table(["pairs", "n", "same", "precision", "recall"], accuracy(pairs, bare)),
             "Types, from the name alone:",
             table(["names", "n", "right"], types()),
