@@ -55,6 +55,9 @@ def test_larger_flows_agree_with_networkx() -> None:
     for s, t in rng.choice(60, (40, 2)).tolist():
         if s != t and not other.has_edge(s, t):
             assert node_disjoint_paths(graph, s, t) == nx.node_connectivity(other, s, t)
+    ends = [t for t in range(1, 60) if not other.has_edge(0, t)]
+    each = [node_disjoint_paths(graph, 0, t) for t in ends]
+    assert mean_disjoint_paths(graph, 0, ends) == np.mean(each)
 
 
 def test_retention_over_all_and_drawn_sets() -> None:

@@ -26,7 +26,7 @@ def node_disjoint_paths(graph: Graph, ego: Any, other: Any) -> int:
     i, j = (_place(graph, node) for node in (ego, other))
     if i == j:
         raise ValueError(f"{ego!r} twice: two different nodes are needed")
-    return int(disjoint_paths(graph.indptr, graph.indices, i, j))
+    return int(disjoint_paths(graph.indptr, graph.indices, i, np.array([j]))[0])
 
 
 def mean_disjoint_paths(graph: Graph, ego: Any, sources: Iterable[Any]) -> float:
@@ -37,9 +37,9 @@ def mean_disjoint_paths(graph: Graph, ego: Any, sources: Iterable[Any]) -> float
     """
     i = _place(graph, ego)
     own = {i, *graph.indices[graph.indptr[i] : graph.indptr[i + 1]].tolist()}
-    ends = sorted({_place(graph, source) for source in sources} - own)
-    counts = [int(disjoint_paths(graph.indptr, graph.indices, i, j)) for j in ends]
-    return float(np.mean(counts)) if counts else float("nan")
+    ends = np.array(sorted({_place(graph, source) for source in sources} - own), np.int64)
+    counts = disjoint_paths(graph.indptr, graph.indices, i, ends)
+    return float(np.mean(counts)) if counts.size else float("nan")
 
 
 def retention(

@@ -184,26 +184,48 @@ def _mean_paths(
     strong: NDArray[np.bool_] = (counts >= cut) & (counts > 0)
     indptr, indices = links.indptr.astype(np.int64), links.indices.astype(np.int32)
     out = np.full(egos.size, np.nan)
+    depth, queue = np.full(indptr.size - 1, -1, np.int64), np.empty(indptr.size - 1, np.int64)
     for at, ego in enumerate(egos.tolist()):
-        own = indices[indptr[ego] : indptr[ego + 1]]
-        if not own.size:
+        if indptr[ego] == indptr[ego + 1]:
             continue
-        reached = _within(indptr, indices, ego, steps)
-        ends = np.setdiff1d(reached[strong[reached]], np.append(own, ego))
+        ends = _beyond_partners(indptr, indices, ego, steps, strong, depth, queue)
         ends = ends[np.lexsort((ends, -counts[ends]))][:most]
-        found = [int(disjoint_paths(indptr, indices, ego, int(end))) for end in ends]
-        out[at] = float(np.mean(found)) if found else 0.0
+        found = disjoint_paths(indptr, indices, ego, ends)
+        out[at] = found.mean() if found.size else 0.0
     return out
 
 
-def _within(indptr: Ints, indices: NDArray[np.int32], ego: int, steps: int) -> Ints:
-    """Units at 1..steps steps."""
-    seen = np.array([ego])
-    front = seen
-    for _ in range(steps):
-        if not front.size:
-            break
-        heads = [indices[indptr[u] : indptr[u + 1]] for u in front.tolist()]
-        front = np.setdiff1d(np.concatenate(heads), seen)
-        seen = np.union1d(seen, front)
-    return np.setdiff1d(seen, [ego])
+@kernel
+def _beyond_partners(
+    indptr: Ints,
+    indices: NDArray[np.int32],
+    ego: int,
+    steps: int,
+    strong: NDArray[np.bool_],
+    depth: Ints,
+    queue: Ints,
+) -> Ints:
+    """Strong units at 2..steps steps; depth is -1 everywhere, before and after."""
+    depth[ego] = 0
+    queue[0] = ego
+    head, tail, found = 0, 1, 0
+    while head < tail:
+        u = queue[head]
+        head += 1
+        found += depth[u] > 1 and strong[u]
+        if depth[u] == steps:
+            continue
+        for k in range(indptr[u], indptr[u + 1]):
+            v = indices[k]
+            if depth[v] < 0:
+                depth[v] = depth[u] + 1
+                queue[tail] = v
+                tail += 1
+    out = np.empty(found, np.int64)
+    for k in range(tail - 1, -1, -1):
+        u = queue[k]
+        if depth[u] > 1 and strong[u]:
+            found -= 1
+            out[found] = u
+        depth[u] = -1
+    return out
