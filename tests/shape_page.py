@@ -16,6 +16,7 @@ from tertius.shapes import (
     IndirectPath,
     binned_moderation,
     block_comparison_test,
+    block_gain_test,
     block_test,
     classify_curve,
     coefficient_comparison_test,
@@ -322,6 +323,15 @@ ENTRIES = (
             + " "
             + block_test(fit(states(), "s1 s2 s3"), ["s1", "s2", "s3"]).sentence
         ),
+    ),
+    Entry(
+        "Block",
+        "block",
+        "whether a block of terms adds to a model, and what its effects add up to",
+        "joint cluster Wald of its terms; where a sign is stated, t of the sum of b_j s_j, s the "
+        "within-firm standard deviation, p the larger",
+        "Wooldridge 1999; Berger 1982",
+        lambda: block_gain_test(fit(states(), "s1 s2 s3"), ["s1", "s2"], "+").sentence,
     ),
     Entry(
         "Comparison of blocks",

@@ -177,7 +177,8 @@ def alliance_spells(
 
     An end is known where the source says so. It counts as absorbed where a member dies, or passes
     to a parent, in the year of the end. Where the source tells forms, `equity` and `formal` (equity
-    or contract clauses) are those of the alliance (`tertius.variables.forms.form_of`).
+    or contract clauses) are those of the alliance (`tertius.variables.forms.form_of`); `repeated`
+    is true where the pair began another alliance in an earlier year.
     """
     dates = alliances.select(
         "aid",
@@ -199,10 +200,13 @@ def alliance_spells(
             spells = spells.join(lean, on=side, how="left")
             for what in ("death", "parent"):
                 gone = gone | (pl.col(f"{what}_{side}") == pl.col("end")).fill_null(value=False)
+    first = pl.col("start").min().over("a", "b")
+    spells = spells.with_columns(repeated=pl.col("start") > first)
     told = {"form", "jv_flag", "equity_flag", "contract_flags"} <= set(alliances.columns)
     if told:
-        forms = form_of(alliances).select(pl.col("record_id").alias("aid"), *SPELL_TERMS)
+        forms = form_of(alliances).select(pl.col("record_id").alias("aid"), "equity", "formal")
         spells = spells.join(forms, on="aid", how="left")
+    own = [name for name in SPELL_TERMS if name in spells.columns]
     known = pl.col("end_known") & pl.col("end").is_not_null()
     cause = pl.when(~known).then(0).when(gone).then(ABSORBED).otherwise(ENDED)
     return spells.select(
@@ -212,5 +216,5 @@ def alliance_spells(
         "start",
         "end",
         cause.cast(pl.Int32).alias("cause"),
-        *(SPELL_TERMS if told else ()),
+        *own,
     ).sort("spell")

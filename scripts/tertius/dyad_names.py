@@ -13,7 +13,7 @@ OUTCOMES = {
     "formation": ("event",),
     "choices": ("event",),
     "network": ("tie",),
-    "tie_years": ("ended", "cause"),
+    "tie_years": ("ended", "cause", "terminated"),
 }
 HISTORY = (
     "current_partner",
@@ -26,7 +26,7 @@ HISTORY = (
 )
 OWN = {
     "network": ("triangles", "gwesp", "gwdegree", "two_paths"),
-    "tie_years": ("duration", "late_entry", "equity", "formal"),
+    "tie_years": ("duration", "late_entry", "equity", "formal", "repeated"),
 }
 KEYS = ("a", "b", "ego", "alter", "stratum", "rate")
 """Columns that options of estimators on dyads may name."""

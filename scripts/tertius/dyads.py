@@ -24,7 +24,7 @@ from tertius.dyad_covariates import (
 )
 from tertius.network_terms import NODE_TERMS, change_statistics, make_graph
 
-SPELL_TERMS = ("equity", "formal")
+SPELL_TERMS = ("equity", "formal", "repeated")
 """What the record behind a spell says of the tie itself."""
 
 
@@ -246,16 +246,17 @@ def tie_years(
 
     Args:
         spells: spell, a, b, start (year), end (year or null while it goes on), cause (1, 2, ... of
-            a known end, 0 or null where the end is unknown), and where they are known equity and
-            formal (0/1, of the record behind the spell).
+            a known end, 0 or null where the end is unknown), and where they are known the
+            `SPELL_TERMS` (0/1).
         sources, variables, attributes: as in `formation_dyads`.
         years: first and last observed year.
 
     Returns:
-        org_id = spell, year, a, b, ended (0/1), cause (0 while it goes on), duration in years from
-        1, late_entry (1 where the tie began before the first year). A spell whose end is not known
-        leaves without an event: it is censored in the year before its stated end. `equity` and
-        `formal` are those of the spell, missing_input where null.
+        org_id = spell, year, a, b, ended (0/1), cause (0 while it goes on), terminated (0/1: ended
+        by cause 1; ends of other causes compete and leave without one), duration in years from 1,
+        late_entry (1 where the tie began before the first year). A spell whose end is not known
+        leaves without an event: it is censored in the year before its stated end. `SPELL_TERMS`
+        are those of the spell, missing_input where null.
     """
     first, last = years
     known = pl.col("end").is_not_null() & (pl.col("cause").fill_null(0) > 0)
@@ -284,12 +285,13 @@ def tie_years(
         pl.max_horizontal("a", "b").alias("b"),
         ends.cast(pl.Float64).alias("ended"),
         pl.when(ends).then(pl.col("cause")).otherwise(0).cast(pl.Float64).alias("cause"),
+        (ends & (pl.col("cause") == 1)).cast(pl.Float64).alias("terminated"),
         (pl.col("year") - pl.col("start") + 1).cast(pl.Float64).alias("duration"),
         (pl.col("start") < first).cast(pl.Float64).alias("late_entry"),
         pl.lit(value=True).alias("in_sample"),
         *(pl.col(name).cast(pl.Float64) for name in own),
     ).sort("org_id", "year")
-    outcomes = ("ended", "cause", "duration", "late_entry")
+    outcomes = ("ended", "cause", "terminated", "duration", "late_entry")
     known_own = (pl.when(pl.col(name).is_null()).then(pl.lit(MISSING)) for name in own)
     rows = rows.with_columns(
         *(pl.lit(OK).alias(f"{name}_status") for name in outcomes),

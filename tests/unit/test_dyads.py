@@ -242,6 +242,7 @@ def test_tie_years_enter_late_and_leave_without_event_when_the_end_is_unknown() 
         ("s3", 2003, 0.0, 0.0, 3.0, 0.0),
         ("s5", 2001, 1.0, 2.0, 1.0, 0.0),
     ]
+    assert made.rows["terminated"].to_list() == [1.0] + [0.0] * 5
     assert made.ledger["spells without a year at risk"] == 1
     assert (made.rows["a"] < made.rows["b"]).all()
 
@@ -279,6 +280,7 @@ def test_deals_of_alliances_and_of_records() -> None:
         contract_flags=pl.lit(None, dtype=pl.String),
     )
     forms = alliance_spells(told, parties, None).select("spell", "equity", "formal").rows()
+    assert alliance_spells(told, parties, None)["repeated"].to_list() == [False] * 3 + [True]
     assert forms[0] == ("1:a|b", True, True)
     assert forms[3] == ("2:a|b", False, None)
     causes = alliance_spells(alliances, parties, organisations).select("spell", "cause").rows()

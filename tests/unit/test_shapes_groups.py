@@ -17,6 +17,7 @@ from tertius.claims.claim_test import ClaimTest
 from tertius.claims.findings import find
 from tertius.estimate import Estimate, NotEstimable
 from tertius.shapes import (
+    block_gain_test,
     block_test,
     coefficient_comparison_test,
     complementarity_test,
@@ -293,6 +294,34 @@ def test_superadditivity_and_blocks() -> None:
     assert block.statistic == pytest.approx(b @ np.linalg.solve(v, b) / 3, rel=1e-8)
 
 
+def test_a_block_adds_with_effects_of_a_stated_sum() -> None:
+    rng = np.random.default_rng(8)
+    x, z, noise, other = rng.normal(size=(4, 1200))
+    y = 0.3 * x - 0.2 * z + rng.normal(size=1200)
+    frame = panel({"x": x, "z": z, "noise": noise, "other": other, "y": y}, 200)
+    estimate = fit(frame, "x z noise other")
+    known = estimate.variables
+    found = block_gain_test(estimate, ["x", "z"], "+")
+    sizes = np.array([known[name].sd_within for name in ("x", "z")])
+    b, v = estimate.coefficients[:2], estimate.covariance[:2, :2]
+    assert found.estimate == pytest.approx(sizes @ b)
+    assert found.estimate == pytest.approx(0.1 * math.sqrt(5 / 6), abs=0.08)
+    assert found.joint.statistic == pytest.approx(b @ np.linalg.solve(v, b) / 2)
+    assert found.joint.p_value < 1e-6
+    # the sum is weaker than the block: it decides where a sign is stated
+    t = found.estimate / math.sqrt(sizes @ v @ sizes)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(t), estimate.dof))
+    assert found.hypothesis("h", estimate).statistic == pytest.approx(abs(t), rel=1e-6)
+    either = block_gain_test(estimate, ["x", "z"])
+    assert either.holds
+    assert either.p_value == found.joint.p_value
+    turned = block_gain_test(estimate, ["x", "z"], "-")
+    assert (turned.holds, turned.opposite) == (False, found.holds)
+    idle = block_gain_test(estimate, ["noise", "other"])
+    assert idle.decision == "none"
+    assert idle.p_value > 0.05
+
+
 # ---- stages
 
 
@@ -401,6 +430,17 @@ def test_counts_may_be_supermodular_without_a_product() -> None:
 
 X = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
 Y = np.array([1.0, 0.0, 3.0, 2.0, 5.0])
+
+
+def test_a_practice_that_few_have_is_high_in_an_outer_tail() -> None:
+    rng = np.random.default_rng(12)
+    a = np.where(rng.uniform(size=1200) < 0.15, rng.uniform(1, 2, 1200), 0.0)
+    b = rng.normal(size=1200)
+    frame = panel({"a": a, "b": b, "y": a * b + rng.normal(size=1200)}, 200)
+    found = complementarity_test(fit(frame, "a b a:b"), "a", "b")
+    assert (found.low[0], found.high[0]) == (0.0, pytest.approx(np.quantile(a, 0.9), abs=0.05))
+    assert found.high[1] == pytest.approx(np.quantile(b, 0.75), abs=0.05)
+    assert found.holds
 
 
 def test_ceilings_by_hand() -> None:

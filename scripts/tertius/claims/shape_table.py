@@ -111,7 +111,7 @@ SHAPES: Mapping[str, Shape] = {
     "interaction": Shape(
         "one variable changes the effect of another",
         ("terms",),
-        (*PRODUCTS, "complementarity", "group_difference", *EFFECTS),
+        (*PRODUCTS, "complementarity", "group_difference", "stage_difference", *EFFECTS),
         "{shape: interaction, model: synergy, term: 'log1p(deg):sh', side: greater}",
         takes=("side",),
         form=PRODUCT,
@@ -224,6 +224,15 @@ SHAPES: Mapping[str, Shape] = {
         ("coefficient_comparison", "superadditivity", "other"),
         "{shape: block_comparison, model: blocks, terms: [log1p(deg), sh], against: [rd_int]}",
         form=ANY,
+    ),
+    "block": Shape(
+        "a block of terms adds to a model; where a side is stated, its effects add up to it",
+        ("terms",),
+        ("superadditivity", "coefficient_comparison", "stage_difference", "positive", *EFFECTS),
+        "{shape: block, model: blocks, terms: [edens, pdiv_tech], side: greater}",
+        takes=("side",),
+        form=ANY,
+        count=(2, None),
     ),
     "matched_pattern": Shape(
         "matched effects exceed crossed ones: products a:p, b:q of one model, or one term a model",

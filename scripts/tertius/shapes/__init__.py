@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tertius.shapes.block import block_gain_test
 from tertius.shapes.block_comparison import block_comparison_test
 from tertius.shapes.claim_tests import SHAPE_TESTS, ShapeSettings, run_shape_test
 from tertius.shapes.common import ShapeResult, effect_curve
@@ -75,6 +76,7 @@ __all__ = [
     "SignTest",
     "binned_moderation",
     "block_comparison_test",
+    "block_gain_test",
     "block_test",
     "classify_curve",
     "coefficient_comparison_test",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tertius.estimate.result import Estimate
+from tertius.shapes.block import block_gain_test
 from tertius.shapes.block_comparison import block_comparison_test
 from tertius.shapes.comparison import matched_pattern_test, scaled_contrast, superadditivity_test
 from tertius.shapes.complementarity import complementarity_test
@@ -225,6 +226,10 @@ def _blocks(stated: Stated, fits: Fits, settings: ShapeSettings) -> JointResult:
     )
 
 
+def _block(stated: Stated, fits: Fits, settings: ShapeSettings) -> JointResult:
+    return block_gain_test(fits[stated.model], stated.terms, SIGNS[stated.side], settings.alpha)
+
+
 def _pattern(stated: Stated, fits: Fits, settings: ShapeSettings) -> JointResult:
     matched, mismatched = _pairs(stated)
     return matched_pattern_test(
@@ -286,6 +291,7 @@ SHAPE_TESTS: Mapping[str, Callable[[Stated, Fits, ShapeSettings], JointResult]] 
     "indirect_contrast": _indirect_contrast,
     "group_difference": _groups,
     "coefficient_comparison": _comparison,
+    "block": _block,
     "block_comparison": _blocks,
     "matched_pattern": _pattern,
     "superadditivity": _superadditivity,

@@ -18,6 +18,9 @@ from tertius.shapes.path_diagram import without_mediators
 from tertius.shapes.refit import fit_rows, rows_of
 from tertius.shapes.splines import ok_values
 
+TAILS = (0.25, 0.1, 0.05, 0.0)
+"""Tail shares at which low and high are looked for."""
+
 
 @dataclass(frozen=True)
 class ResidualCorrelation:
@@ -55,7 +58,8 @@ def complementarity_test(
 
     The index's product decides; the cross difference of expected outcomes and the residual
     correlation of the practices stand beside it. High and low are 1 and 0 of two-valued
-    practices, else P75 and P25.
+    practices, else P75 and P25; where these are the same (a practice that few have) the first of
+    `TAILS` at which they differ.
 
     Args:
         estimate: a model with a, b and a:b.
@@ -110,10 +114,11 @@ def _ends(estimate: Estimate, base: str) -> tuple[float, float]:
     seen = np.unique(values[ok])
     if len(seen) == 2:
         return float(seen[0]), float(seen[1])
-    low, high = (float(q) for q in np.quantile(values[ok], [0.25, 0.75]))
-    if low >= high:
-        raise NotEstimable("no_variation", base, f"P25 and P75 of {base} are the same")
-    return low, high
+    for tail in TAILS:
+        low, high = (float(q) for q in np.quantile(values[ok], [tail, 1 - tail]))
+        if low < high:
+            return low, high
+    raise NotEstimable("no_variation", base, f"{base} does not vary")
 
 
 def _cross_difference(
