@@ -26,6 +26,7 @@ def main(
     defaults: Mapping[str, Any],
     years: Mapping[str, Sequence[int]],
     frame: Mapping[str, Any],
+    unit: str,
     seed: int,
 ) -> None:
     names: dict[str, set[str]] = {}
@@ -36,8 +37,12 @@ def main(
     typed, rows = read_tables(tables), pl.read_parquet(panel)
     network, known = pl.read_parquet(ties), pl.read_parquet(records)
     dyads.mkdir(parents=True, exist_ok=True)
-    told = {}
+    told: dict[str, dict[str, int]] = {}
     for kind in sorted(names):
+        if unit != "organisation" or (kind == "tie_years" and "alliances" not in typed):
+            told[kind] = {"rows": 0}
+            print(f"{kind}: none, there are no alliances or deals of organisations")
+            continue
         variables, attributes = needed_inputs(names[kind])
         settings = DyadSettings(
             # covariates are those of the year before, which the panel must hold

@@ -10,7 +10,7 @@ import yaml
 from tertius import entry
 from tertius.dyad_names import FIRM_YEARS
 from tertius.estimate import EstimateFrames, NotEstimable, estimate_frames, estimate_model
-from tertius.model_spec import resolve_spec
+from tertius.model_spec import ModelSpec, resolve_spec
 from tertius.panel import attach_lags
 from tertius.provenance import write_json
 from tertius.tables import write_parquet
@@ -40,7 +40,7 @@ def main(
         spec = resolve_spec(name, {**raw, "outcome": outcome}, defaults)
         notes = {"stands_in_for": raw["outcome"]} if stand_in else {}
         try:
-            frames = estimate_frames(estimate_model(rows[spec.frame], spec))
+            frames = estimate_frames(estimate_model(frame_of(rows, spec), spec))
         except NotEstimable as refusal:
             print(f"{name}: not estimable: {refusal}")
             write_refusal(estimates / name, spec.to_dict(), refusal, notes)
@@ -49,6 +49,18 @@ def main(
         write_parquet(frames.design, designs / f"{name}.parquet")
         write_parquet(frames.influence, influence / f"{name}.parquet")
         print(f"{name}: N = {frames.fit['n_obs']}, firms = {frames.fit['n_firms']}")
+
+
+def frame_of(rows: Mapping[str, pl.DataFrame], spec: ModelSpec) -> pl.DataFrame:
+    """The rows that a model reads.
+
+    Raises:
+        NotEstimable: the study has no alliances (or deals of organisations) to make them from.
+    """
+    if spec.frame not in rows:
+        what = f"{spec.name} needs alliances of organisations, which this study does not have"
+        raise NotEstimable("missing_input", "alliances", what)
+    return rows[spec.frame]
 
 
 def write_estimate(folder: Path, frames: EstimateFrames, notes: Mapping[str, str]) -> None:

@@ -27,11 +27,17 @@ ENDED, ABSORBED = 1, 2
 
 @dataclass(frozen=True)
 class DyadSettings:
-    """What a study sets: years of the outcomes, sampling, covariates, types at risk, seed."""
+    """What a study sets: years of the outcomes, sampling, covariates, types at risk, seed.
+
+    `controls` are the alternatives of a choice, or the dyads without a tie per one with it;
+    `most_choices` and `most_spells` bound the choice sets a year and the spells of large studies.
+    """
 
     years: tuple[int, int]
     types: tuple[str, ...] = ("firm",)
-    controls: int = 20
+    controls: int = 10
+    most_choices: int | None = 2_000
+    most_spells: int | None = 20_000
     variables: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     class_window: int = 5
@@ -77,6 +83,7 @@ def dyad_frame(
             sources,
             years,
             alternatives=settings.controls,
+            most=settings.most_choices,
             seed=settings.seed,
             variables=variables,
             attributes=attributes,
@@ -101,6 +108,8 @@ def dyad_frame(
         spells.filter(inside),
         sources,
         settings.years,
+        most=settings.most_spells,
+        seed=settings.seed,
         variables=variables,
         attributes=attributes,
     )

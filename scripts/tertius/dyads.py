@@ -168,6 +168,7 @@ def choice_sets(
     years: Iterable[int],
     *,
     alternatives: int = 20,
+    most: int | None = None,
     seed: int = 1,
     variables: Sequence[str] = (),
     attributes: Sequence[str] = (),
@@ -179,6 +180,7 @@ def choice_sets(
         alternatives: organisations sampled uniformly among those at risk with which the chooser
             makes no deal in t; uniform sampling leaves conditional logit consistent
             (McFadden 1978).
+        most: choice sets a year, a uniform sample of them where there are more; None for all.
 
     Returns:
         One row a choice set and alternative: org_id (unique), stratum ``chooser>partner>t``, ego,
@@ -198,16 +200,26 @@ def choice_sets(
             partners.setdefault(a, set()).add(b)
             partners.setdefault(b, set()).add(a)
         rng = np.random.default_rng([seed, year])
-        for ego in sorted(partners):
+        made = [(ego, chosen) for ego in sorted(partners) for chosen in sorted(partners[ego])]
+        ledger["choice sets"] += len(made)
+        for ego, chosen in _at_most(made, most, rng):
             others = sorted(known - partners[ego] - {ego})
-            for chosen in sorted(partners[ego]):
-                k = min(alternatives, len(others))
-                picks = rng.choice(len(others), k, replace=False) if k else np.zeros(0, np.int64)
-                drawn = [others[p] for p in np.sort(picks)]
-                parts.append((ego, chosen, year, drawn, k / len(others) if others else 1.0))
-    ledger["choice sets"] = len(parts)
+            k = min(alternatives, len(others))
+            picks = rng.choice(len(others), k, replace=False) if k else np.zeros(0, np.int64)
+            drawn = [others[p] for p in np.sort(picks)]
+            parts.append((ego, chosen, year, drawn, k / len(others) if others else 1.0))
+    ledger["choice sets left out by sampling"] = ledger["choice sets"] - len(parts)
     rows = attach_ends(_choice_rows(parts), sources.nodes, variables)
     return DyadFrame(attach_covariates(rows, sources, variables, attributes), ledger)
+
+
+def _at_most(
+    items: Sequence[tuple[str, str]], most: int | None, rng: np.random.Generator
+) -> list[tuple[str, str]]:
+    """The items in their order, a uniform sample of them where there are more than `most`."""
+    if most is None or len(items) <= most:
+        return list(items)
+    return [items[i] for i in np.sort(rng.choice(len(items), most, replace=False))]
 
 
 def _choice_rows(sets: Sequence[tuple[str, str, int, list[str], float]]) -> pl.DataFrame:
@@ -239,6 +251,8 @@ def tie_years(
     sources: DyadSources,
     years: tuple[int, int],
     *,
+    most: int | None = None,
+    seed: int = 1,
     variables: Sequence[str] = (),
     attributes: Sequence[str] = (),
 ) -> DyadFrame:
@@ -250,6 +264,8 @@ def tie_years(
             `SPELL_TERMS` (0/1).
         sources, variables, attributes: as in `formation_dyads`.
         years: first and last observed year.
+        most: spells, a uniform sample of them where more are at risk; None for all.
+        seed: of the sampling.
 
     Returns:
         org_id = spell, year, a, b, ended (0/1), cause (0 while it goes on), terminated (0/1: ended
@@ -273,6 +289,12 @@ def tie_years(
         "spells that enter late": at_risk.filter(pl.col("start") < first).height,
         "spells censored": at_risk.filter(~pl.col("known") | (pl.col("end") > last)).height,
     }
+    seen = at_risk.height
+    if most is not None and seen > most:
+        rng = np.random.default_rng(seed)
+        kept = np.sort(rng.choice(seen, most, replace=False))
+        at_risk = at_risk.sort("spell")[kept]
+    ledger["spells left out by sampling"] = seen - at_risk.height
     rows = at_risk.with_columns(
         year=pl.int_ranges(pl.col("entry"), pl.col("stop") + 1, dtype=pl.Int32)
     ).explode("year")

@@ -198,6 +198,23 @@ def test_choice_sets_hold_one_choice_and_no_other_partner() -> None:
     assert not made.rows.select("org_id", "year").is_duplicated().any()
 
 
+def test_large_studies_are_sampled_and_counted() -> None:
+    made = choice_sets(sources(), [2001, 2002], alternatives=1, most=3)
+    assert made.rows["stratum"].n_unique() == 6
+    assert made.ledger["choice sets"] == 8
+    assert made.ledger["choice sets left out by sampling"] == 2
+    spells = table(
+        [(f"s{i:02d}", "a", "b", 2001, 2001, 1) for i in range(30)],
+        ["spell", "a", "b", "start", "end", "cause"],
+    )
+    few = tie_years(spells, sources(), (2001, 2002), most=12, seed=5)
+    assert few.rows.height == 12
+    assert few.ledger["spells left out by sampling"] == 18
+    assert few.rows.equals(
+        tie_years(spells.reverse(), sources(), (2001, 2002), most=12, seed=5).rows
+    )
+
+
 def test_choice_sets_tell_the_chooser_from_the_alternative() -> None:
     made = choice_sets(sources(), [2002], alternatives=10, variables=["size"]).rows
     ends = made.filter((pl.col("ego") == "c") & (pl.col("alter") == "d")).row(0, named=True)

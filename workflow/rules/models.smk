@@ -23,6 +23,7 @@ rule build_dyads:
         code=code("build_dyads"),
         models=MODELS,
         defaults=MODEL_DEFAULTS,
+        unit=STUDY.unit,
         seed=STUDY.seed,
     script:
         "../../scripts/build_dyads.py"

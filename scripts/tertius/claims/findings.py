@@ -380,10 +380,10 @@ def _expectation_words(test: ClaimTest) -> str:
 def _effects(estimate: Estimate, terms: Sequence[str], alpha: float) -> tuple[Effect, ...]:
     """Effects of terms as shares of the expected outcome, each over a telling change.
 
-    Main effects (at the mean, where there are powers) and products: one within-firm standard
-    deviation of each factor. Squares: half the distance from P5 to P95, so that the effect is the
-    bend over the middle 90 %. For counts exp(b s) - 1; otherwise b s over the mean outcome, and
-    nothing where that is not positive.
+    Main effects (at the mean, where there are powers) and products: one standard deviation of each
+    factor (`Estimate.spread`). Squares: half the distance from P5 to P95, so that the effect is the
+    bend over the middle 90 %. For counts exp(b s) - 1, for odds the same as a share of the odds;
+    otherwise b s over the mean outcome, and nothing where that is not positive.
     """
     made = []
     for label in terms:
@@ -397,7 +397,7 @@ def _effects(estimate: Estimate, terms: Sequence[str], alpha: float) -> tuple[Ef
         error = estimate.std_error_of(gradient)
         low, high = confidence_interval(value, error, estimate.dof, 1 - 2 * alpha)
         numbers = (value, low, high, minimum_detectable_effect(error))
-        if estimate.link == "log":
+        if estimate.link in ("log", "logit"):
             made.append(Effect(label, per, *(_expm1(v * scale) for v in numbers)))
         elif estimate.mean_outcome > 0:
             made.append(Effect(label, per, *(v * scale / estimate.mean_outcome for v in numbers)))
@@ -413,14 +413,14 @@ def _gradient(estimate: Estimate, term: Term) -> FloatArray:
 
 def _scale(estimate: Estimate, term: Term) -> tuple[float, str]:
     """Product of the telling changes of the factors, and what they are in words."""
-    sizes, bent = [], False
+    sizes, bent, words = [], False, ""
     for factor in term.factors:
         known = estimate.variables[factor.base]
         bent = bent or factor.power > 1
-        size = known.sd_within if factor.power == 1 else (known.p95 - known.p5) / 2
+        size, words = estimate.spread(factor.base)
+        size = size if factor.power == 1 else (known.p95 - known.p5) / 2
         sizes.append(size**factor.power)
-    words = "the middle 90 % of the data" if bent else "one within-firm standard deviation"
-    return math.prod(sizes), words
+    return math.prod(sizes), "the middle 90 % of the data" if bent else words
 
 
 def _expm1(value: float) -> float:

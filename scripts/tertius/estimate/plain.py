@@ -9,7 +9,7 @@ from tertius.model_spec import parse_term
 
 
 def plain_effects(estimate: Estimate) -> dict[str, str]:
-    """Effect of one within-firm standard deviation in words, for each focal main effect.
+    """Effect of one standard deviation (`Estimate.spread`) in words, for each focal main effect.
 
     For a log link 100 (exp(b sd) - 1) percent of the expected outcome, for a logit link the same of
     the odds; else b sd, and its share of the mean outcome where that is positive. Other variables
@@ -19,12 +19,9 @@ def plain_effects(estimate: Estimate) -> dict[str, str]:
     for label in estimate.spec.terms:
         if parse_term(label).degree != 1 or not estimate.has(label):
             continue
-        sd = estimate.variables[label].sd_within
+        sd, words = estimate.spread(label)
         step = estimate.coefficient(label) * sd
-        said[label] = (
-            f"one within-firm standard deviation of {label} ({sd:.4g}) goes with "
-            f"{_change(estimate, step)}"
-        )
+        said[label] = f"{words} of {label} ({sd:.4g}) goes with {_change(estimate, step)}"
     return said
 
 

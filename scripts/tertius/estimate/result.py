@@ -189,6 +189,17 @@ class Estimate:
         )
         return made.values(self.frame[known.variable].to_numpy().astype(np.float64))
 
+    def spread(self, base: str) -> tuple[float, str]:
+        """A telling change of a transformed variable, and what it is in words.
+
+        One standard deviation within firms; where the model has no firm effects, and so compares
+        firms (or dyads) with each other, one standard deviation of all rows.
+        """
+        known = self.variables[base]
+        if "org_id" in self.spec.effects:
+            return known.sd_within, "one within-firm standard deviation"
+        return known.sd, "one standard deviation"
+
     def contrast(self, weights: Mapping[str, float]) -> FloatArray:
         """(k,) gradient with the given weights by term, 0 elsewhere.
 

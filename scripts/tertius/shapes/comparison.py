@@ -115,7 +115,8 @@ def scaled_contrast(
 def scale_of(estimate: Estimate, term: str, scale: str) -> float:
     """What a coefficient is multiplied by.
 
-    Elasticity: for x as it is, mean(x); for log1p(x), mean(x / (1 + x)); over the mean outcome
+    Standard deviations are those of all rows where a model has no firm effects. Elasticity: for x
+    as it is, mean(x); for log1p(x), mean(x / (1 + x)); over the mean outcome
     where the outcome is no count. Exact at the mean for counts.
 
     Raises:
@@ -126,7 +127,7 @@ def scale_of(estimate: Estimate, term: str, scale: str) -> float:
         return 1.0
     parsed = parse_term(term)
     if scale == "within_sd":
-        sizes = [estimate.variables[f.base].sd_within ** f.power for f in parsed.factors]
+        sizes = [estimate.spread(f.base)[0] ** f.power for f in parsed.factors]
         return math.prod(sizes)
     base = base_of(estimate, term)
     known = estimate.variables[base]

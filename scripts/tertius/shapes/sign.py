@@ -79,7 +79,7 @@ def sign_test(
     if given:
         size, curve, gradient = 1.0, pl.DataFrame(), estimate.contrast({base: 1.0})
     else:
-        size = estimate.variables[base].sd_within
+        size = estimate.spread(base)[0]
         curve = effect_curve(estimate, base, estimate.spec.confidence)
         gradient = slope_gradient(estimate, base, {base: estimate.variables[base].mean})
     test = scalar_test(estimate, gradient, float(gradient @ estimate.coefficients), sign)
@@ -175,8 +175,8 @@ def _sentence(estimate: Estimate, base: str, test: ScalarTest, step: float, reas
     level = 100 * estimate.spec.confidence
     cause = f"The {estimate.estimator.label.lower()} ({base})"
     if base in estimate.variables:
-        sd = number(estimate.variables[base].sd_within)
-        cause = f"One within-firm standard deviation of {base} ({sd})"
+        sd, words = estimate.spread(base)
+        cause = f"{words.capitalize()} of {base} ({number(sd)})"
     return (
         f"{cause} goes with {change}; "
         f"{reason}, {level:.0f} % interval [{number(test.conf_low)}, {number(test.conf_high)}]."
