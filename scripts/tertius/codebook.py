@@ -15,6 +15,13 @@ KEYS: Mapping[str, tuple[str, str, str]] = {
     "org_id": ("Organisation (or inventor, where that is the unit)", "组织（或发明人）", "id"),
     "year": ("Year t of the covariates", "年份", "year"),
     "in_sample": ("Row belongs to the analysis years and the study's frame", "属于分析样本", "0/1"),
+    "ind4": ("Four-digit industry of the register", "四位行业代码", "code"),
+    "ownership": ("Ownership of the register", "所有制", "word"),
+    "country": ("Country of the register", "国家", "code"),
+    "province": ("Province of the register", "省份", "name"),
+    "city": ("City of the register", "城市", "name"),
+    "region": ("City of the register, or its province", "地区", "name"),
+    "type": ("Type of organisation", "组织类型", "word"),
 }
 """Columns of a panel that are no variables: English label, Chinese label, unit."""
 

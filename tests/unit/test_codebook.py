@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tertius.codebook import FIELDS, codebook_rows
+from tertius.codebook import FIELDS, KEYS, codebook_rows
+from tertius.model_spec import ATTRIBUTES
 from tertius.problems import InputError
 
 ENTRY = {
@@ -69,3 +70,7 @@ def test_a_column_that_nothing_explains_is_refused() -> None:
 def test_a_status_outside_the_list_is_refused() -> None:
     with pytest.raises(InputError, match="undefined_isolat"):
         codebook_rows(panel(deg_status=["ok", "undefined_isolat"]), CODEBOOK, {})
+
+
+def test_every_attribute_of_a_panel_is_explained() -> None:
+    assert set(ATTRIBUTES) <= set(KEYS)
