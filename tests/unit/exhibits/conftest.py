@@ -286,10 +286,11 @@ def make_verdicts(claims: Mapping[str, Any], rng: np.random.Generator) -> pl.Dat
 def write_world(folder: Path) -> World:
     rng = np.random.default_rng(7)
     models, claims = claim_files()
-    terms = [term for model in models.values() for term in model["terms"]]
-    listed = [m["controls"] for m in models.values() if isinstance(m.get("controls"), list)]
+    on_firms = [model for model in models.values() if "frame" not in model]
+    terms = [term for model in on_firms for term in model.get("terms", ())]
+    listed = [m["controls"] for m in on_firms if isinstance(m.get("controls"), list)]
     terms += [term for controls in listed for term in controls]
-    outcomes = {model["outcome"] for model in models.values()}
+    outcomes = {model["outcome"] for model in on_firms}
     codes = sorted({*base_variables(terms), *outcomes, *CONTROLS})
     panel = make_panel(codes, rng)
     for name in ("data/ties", "data/tables", "data/measures", "results/verdicts", "data/ledger"):
