@@ -1,82 +1,53 @@
-"""Worlds of curves, moderation, mediation and groups: sizes, coverage and power of shape tests."""
+"""Worlds of curves and moderation: sizes, coverage and power of shape tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks.monte_carlo.harness import Bias, Case, Coverage, Outcome, Rate, Size
-from benchmarks.monte_carlo.worlds import codes, estimate
-from tertius.estimate import Estimate
+from benchmarks.monte_carlo.harness import Case, Coverage, Outcome, Rate, Size
+from benchmarks.monte_carlo.worlds import (
+    BOOTSTRAPPED,
+    FIRMS,
+    YEARS,
+    Draw,
+    codes,
+    even,
+    normal,
+    told,
+    world,
+)
 from tertius.shapes import (
-    IndirectPath,
     binned_moderation,
-    coefficient_comparison_test,
-    complementarity_test,
-    contrast_of_indirects,
+    classify_curve,
+    compare_rivals,
     double_demeaned_check,
-    group_difference_test,
     inverted_u_test,
     kink_test,
-    mediation_counterfactual,
-    mediation_test,
     moderated_inverted_u_test,
     moderation_test,
-    necessity,
     parallel_shift_test,
-    residual_correlation,
     shift_bootstrap,
-    stage_difference_test,
+    sign_test,
+    significance_regions,
     three_way_test,
     two_lines_test,
 )
-from tertius.shapes.joint import Scalar
 
-FIRMS, YEARS = 100, 5
-BOOTSTRAPPED = 500
-Columns = dict[str, np.ndarray]
-Draw = Callable[[np.random.Generator], Mapping[str, Outcome]]
+MODERATED_FIRMS = 400
 
 
-def told(found: Any) -> Outcome:
-    """Estimate, interval and p of a result."""
-    return Outcome(found.estimate, found.conf_low, found.conf_high, found.p_value)
-
-
-def scalar(found: Scalar) -> Outcome:
-    return Outcome(found.value, found.conf_low, found.conf_high, found.p_two_sided)
-
-
-def world(
-    columns: Columns,
-    index: np.ndarray,
-    rng: np.random.Generator,
-    terms: str,
-    *,
-    count: bool = False,
-) -> Estimate:
-    """A model of y = index + firm effect + heteroskedastic noise, or of counts of that log mean."""
-    n_firms = len(index) // YEARS
-    firm, year = codes(n_firms, YEARS)
-    index = index + rng.normal(0, 0.5, n_firms)[firm]
-    if count:
-        mean = np.exp(index) * rng.gamma(4, 0.25, firm.size)
-        columns["y"] = rng.poisson(mean).astype(float)
-    else:
-        columns["y"] = index + rng.normal(size=firm.size) * (0.5 + 0.5 * rng.random(n_firms)[firm])
-    return estimate(columns, firm, year, "fe_poisson" if count else "fe_ols", terms.split())
-
-
-def normal(rng: np.random.Generator, *names: str) -> Columns:
-    return {name: rng.normal(size=FIRMS * YEARS) for name in names}
-
-
-def even(rng: np.random.Generator, *names: str, n_firms: int = 200) -> Columns:
-    """Uniform variables of variance 1: products of normal ones have rows of great leverage."""
-    side = np.sqrt(3)
-    return {name: rng.uniform(-side, side, n_firms * YEARS) for name in names}
+def signs(rng: np.random.Generator) -> Mapping[str, Outcome]:
+    """x raises the outcome, w does nothing to it."""
+    columns = normal(rng, "x", "w")
+    fit = world(columns, 0.15 * columns["x"], rng, "x w")
+    one = sign_test(fit, "w", "+")
+    return {
+        "null": Outcome(p=sign_test(fit, "w").p_value),
+        "null, one-sided": Outcome(p=one.p_value),
+        "x": Outcome(p=sign_test(fit, "x").p_value),
+    }
 
 
 def curve(b1: float, b2: float, *, count: bool = False) -> Draw:
@@ -97,9 +68,35 @@ def curve(b1: float, b2: float, *, count: bool = False) -> Draw:
     return draw
 
 
-def kinked(change: float) -> Draw:
+def forms(cubic: float) -> Draw:
+    """A parabola with a third power beside it."""
+
+    def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
+        x = rng.uniform(-2, 2, FIRMS * YEARS)
+        fit = world({"x": x}, 0.5 * x - 0.3 * x**2 + cubic * x**3, rng, "x x^2")
+        return {"cubic": Outcome(p=compare_rivals(fit, "x", folds=2).p_cubic)}
+
+    return draw
+
+
+def classes(bend: str) -> Draw:
+    """Does a curve of diminishing returns pass as such, and as an inverted-U?"""
+
     def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
         x = rng.uniform(0, 4, FIRMS * YEARS)
+        index = 1.5 * np.log1p(3 * x) if bend == "log" else 1.6 * x - 0.4 * x**2
+        fit = world({"x": x}, index, rng, "x x^2")
+        kind = classify_curve(fit, "x", seed=int(rng.integers(1 << 31))).kind
+        return {name: Outcome(p=float(kind != name)) for name in ("diminishing", "inverted_u")}
+
+    return draw
+
+
+def kinked(change: float) -> Draw:
+    """200 firms: the largest of many t has more to fear from few clusters than one of them."""
+
+    def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
+        x = rng.uniform(0, 4, 200 * YEARS)
         fit = world({"x": x}, 0.4 * x + change * np.maximum(x - 2, 0), rng, "x x^2")
         found = kink_test(fit, "x", draws=199, seed=int(rng.integers(1 << 31)))
         return {"kink": Outcome(found.kink, p=found.p_value)}
@@ -117,14 +114,16 @@ def moderated(b3: float, b4: float, *, count: bool = False) -> Draw:
         index = x - 0.5 * x**2 + b3 * x * z + b4 * x**2 * z
         fit = world(columns, index, rng, "x x^2 z x:z z:x^2", count=count)
         found = moderated_inverted_u_test(fit, "x", "z")
-        planted = b3 + 2 * b4
         at_zero = shift_bootstrap(fit, "x", "z", at=0.0, draws=2, seed=1)
         return {
             "shift": Outcome(
                 at_zero.shift,
                 at_zero.shift - 1.984 * at_zero.delta_error,
                 at_zero.shift + 1.984 * at_zero.delta_error,
-                found.p_two_sided if planted == 0 else float("nan"),
+                found.p_two_sided,
+            ),
+            "curvature": Outcome(
+                p=moderated_inverted_u_test(fit, "x", "z", quantity="curvature").p_two_sided
             ),
             "parallel": Outcome(p=parallel_shift_test(fit, "x", "z").p_value),
         }
@@ -141,19 +140,36 @@ def shift_of_draws(rng: np.random.Generator) -> Mapping[str, Outcome]:
     return {"shift": Outcome(found.shift, found.conf_low, found.conf_high)}
 
 
-def product(b3: float) -> Draw:
-    """Effect of x: .3 + b3 z, 200 firms."""
+def product(b3: float, between: float = 0.0, bend: float = 0.0) -> Draw:
+    """Effect of x: .3 + b3 z + between (mean z of the firm) + bend z^2, 400 firms."""
 
     def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
-        columns = even(rng, "x", "z")
+        columns = even(rng, "x", "z", n_firms=MODERATED_FIRMS)
+        firm, _ = codes(MODERATED_FIRMS, YEARS)
+        if between:
+            columns["z"] = columns["z"] + rng.normal(size=MODERATED_FIRMS)[firm]
         x, z = columns["x"], columns["z"]
-        fit = world(columns, 0.3 * x + 0.1 * z + b3 * x * z, rng, "x z x:z")
+        mean = (np.bincount(firm, z) / YEARS)[firm]
+        slope = 0.3 + b3 * z + between * mean + bend * z**2
+        fit = world(columns, slope * x + 0.1 * z, rng, "x z x:z")
         binned = binned_moderation(fit, "x", "z")
         return {
             "product": told(moderation_test(fit, "x", "z")),
             "straight": Outcome(p=binned.p_linear),
             "same_within": Outcome(p=double_demeaned_check(fit, "x", "z").p_difference),
         }
+
+    return draw
+
+
+def regions(effect: float) -> Draw:
+    """Is the effect of x beyond chance for any z, at the false discovery rate?"""
+
+    def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
+        columns = even(rng, "x", "z")
+        fit = world(columns, effect * columns["x"] * columns["z"], rng, "x z x:z")
+        found = significance_regions(fit, "x", "z")
+        return {"any region": Outcome(p=float(not found.significant))}
 
     return draw
 
@@ -165,136 +181,23 @@ def product_of_counts(rng: np.random.Generator) -> Mapping[str, Outcome]:
     return {"product": told(moderation_test(fit, "x", "z"))}
 
 
-def three_way(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    columns = even(rng, "x", "z", "w")
-    index = 0.3 * columns["x"] + 0.15 * columns["x"] * columns["z"]
-    fit = world(columns, index, rng, "x z w x:z x:w w:z w:x:z")
-    return {"product": told(three_way_test(fit, "x", "z", "w"))}
-
-
-def paths(a: float, b: float, *, count: bool = False) -> Draw:
+def three_way(b7: float) -> Draw:
     def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
-        columns = normal(rng, "x", "m", "w")
-        columns["m"] = m = columns["m"] + a * columns["x"] + 0.2 * columns["x"] * columns["w"]
-        seed = int(rng.integers(1 << 31))
-        index = b * m + 0.1 * columns["x"]
-        fit = world(columns, index, rng, "x w m x:w", count=count)
-        found = mediation_test(fit, "x", ["m"], moderator="w", draws=499, seed=seed)
-        assert found.index is not None
-        made = {
-            "joint": Outcome(
-                p=max(p.p_value for p in found.paths if p.source != "x" or p.target == "m")
-            ),
-            "direct": scalar(found.direct),
-        }
-        for key, effect in (("indirect", found.indirect), ("index", found.index)):
-            made[f"{key}_bca"] = Outcome(effect.estimate, *effect.bca)
-            made[f"{key}_percentile"] = Outcome(effect.estimate, *effect.percentile)
-            made[f"{key}_normal"] = Outcome(effect.estimate, *effect.monte_carlo)
-        return made
+        columns = even(rng, "x", "z", "w")
+        x, z, w = (columns[name] for name in "xzw")
+        index = 0.3 * x + 0.15 * x * z + b7 * x * z * w
+        fit = world(columns, index, rng, "x z w x:z x:w w:z w:x:z")
+        return {"product": told(three_way_test(fit, "x", "z", "w"))}
 
     return draw
-
-
-def natural(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    """Counts with m = .4 x + noise and .5 m on the log: the indirect ratio of a unit is exp(.2)."""
-    columns = normal(rng, "x", "m")
-    columns["m"] = m = columns["m"] + 0.4 * columns["x"]
-    fit = world(columns, 0.5 * m + 0.1 * columns["x"], rng, "x m", count=True)
-    seed = int(rng.integers(1 << 31))
-    found = mediation_counterfactual(fit, "x", ["m"], step=1.0, draws=299, seed=seed).indirect
-    return {"ratio": Outcome(found.ratio, found.ratio_low, found.ratio_high)}
-
-
-def own_and_cross(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    """Two outcomes, the same true indirect effect on the log: the contrast is nil."""
-    columns = normal(rng, "x", "m")
-    columns["m"] = m = columns["m"] + 0.4 * columns["x"]
-    models = {name: world(dict(columns), 0.5 * m, rng, "x m", count=True) for name in "pq"}
-    both = [IndirectPath("p", "x", "m", 1.0), IndirectPath("q", "x", "m", -1.0)]
-    found = contrast_of_indirects(models, both, draws=299, seed=int(rng.integers(1 << 31)))
-    return {"contrast": Outcome(found.contrast.estimate, *found.contrast.percentile)}
-
-
-def groups(gap: float, *, count: bool = False) -> Draw:
-    """30 firms against 90, the noise of the few three times as large."""
-
-    def draw(rng: np.random.Generator) -> Mapping[str, Outcome]:
-        firm, year = codes(120, 4)
-        few = firm < 30
-        x = rng.normal(size=firm.size)
-        index = (0.3 + gap * few) * x
-        spread = np.where(few, 3.0, 1.0)
-        y = index + spread * rng.normal(size=firm.size)
-        if count:
-            y = rng.poisson(np.exp(1 + index) * rng.gamma(1 / spread, spread)).astype(float)
-        fit = estimate({"x": x, "y": y}, firm, year, "fe_poisson" if count else "fe_ols", ["x"])
-        flags = {f"{i:05d}": i < 30 for i in range(120)}
-        seed = int(rng.integers(1 << 31))
-        found = group_difference_test(fit, "x", flags, draws=99, seed=seed)
-        return {
-            "permutation": Outcome(p=found.permutation.p_two_sided),
-            "interacted": scalar(found.interacted),
-        }
-
-    return draw
-
-
-def comparisons(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    """Effects per sample standard deviation are the same though units differ; so are stages.
-
-    The scale counts as known: the null is on the scale of the sample at hand.
-    """
-    columns = normal(rng, "a", "b")
-    columns["b"] = 10 * columns["b"]
-    firm, _ = codes(FIRMS, YEARS)
-    within = {n: v - np.bincount(firm, v)[firm] / YEARS for n, v in columns.items()}
-    index = sum(0.5 * v / within[n].std(ddof=1) for n, v in columns.items())
-    fit = world(columns, np.asarray(index), rng, "a b")
-    stage = rng.integers(0, 4, FIRMS * YEARS)
-    flags = {f"late{j}": (stage == j).astype(float) for j in (1, 2, 3)}
-    stages = world(flags, np.zeros(FIRMS * YEARS), rng, "late1 late2 late3")
-    return {
-        "comparison": told(coefficient_comparison_test(fit, "a", "b", sign=None)),
-        "stages": Outcome(
-            p=stage_difference_test(stages, ["late1", "late2", "late3"]).joint.p_value
-        ),
-    }
-
-
-def complements(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    """Counts, no product on the index; practices adopted on their own."""
-    columns = {n: (v > 0).astype(float) for n, v in normal(rng, "a", "b").items()}
-    fit = world(columns, 0.3 * columns["a"] + 0.3 * columns["b"], rng, "a b a:b", count=True)
-    found = complementarity_test(fit, "a", "b", None)
-    return {
-        "product": told(found),
-        "adoption": scalar(residual_correlation(fit, "a", "b").slope),
-    }
-
-
-def unneeded(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    x, y = rng.uniform(size=(2, 80))
-    found = necessity(x, y, draws=99, seed=int(rng.integers(1 << 31)))
-    return {"ce_fdh": Outcome(p=found.ce_fdh.p_value), "cr_fdh": Outcome(p=found.cr_fdh.p_value)}
 
 
 CURVES = (
     Size("u_test", composite=True),
     Size("two_lines", composite=True),
 )
-MEDIATED = (
-    Coverage("indirect_bca", 0.2),
-    Coverage("indirect_percentile", 0.2),
-    Coverage("indirect_normal", 0.2),
-    Coverage("index_bca", 0.1),
-    Coverage("index_percentile", 0.1),
-    Coverage("direct", 0.1),
-    Bias("indirect_bca", 0.2),
-    Rate("joint", 0.95, 1.0),
-)
-
 CASES = (
+    Case("signs", signs, (Size("null"), Size("null, one-sided"), Rate("x", 0.80, 1.0))),
     Case("line", curve(0.3, 0.0), CURVES, note="a straight rise is no inverted-U"),
     Case("flat", curve(0.0, 0.0), CURVES, note="no effect is no inverted-U"),
     Case(
@@ -317,54 +220,55 @@ CASES = (
         curve(0.8, -0.2, count=True),
         (Coverage("turning_point", 2.0), Rate("u_test", 0.90, 1.0)),
     ),
+    Case("parabola", forms(0.0), (Size("cubic"),)),
+    Case("third_power", forms(0.1), (Rate("cubic", 0.70, 1.0),)),
+    Case(
+        "diminishing_returns",
+        classes("log"),
+        (Rate("diminishing", 0.70, 1.0), Size("inverted_u", composite=True)),
+        draws=BOOTSTRAPPED,
+        note="1.5 ln(1 + 3 x) on [0, 4]: the share told as diminishing, and as an inverted-U",
+    ),
+    Case(
+        "turning_returns",
+        classes("parabola"),
+        (Rate("inverted_u", 0.80, 1.0), Size("diminishing", composite=True)),
+        draws=BOOTSTRAPPED,
+        note="1.6 x - .4 x^2 on [0, 4], which turns at 2",
+    ),
     Case("no_kink", kinked(0.0), (Size("kink"),), draws=BOOTSTRAPPED),
     Case("kink", kinked(-0.8), (Rate("kink", 0.95, 1.0),), draws=BOOTSTRAPPED),
-    Case("no_shift", moderated(0.0, 0.0), (Size("shift"), Size("parallel"))),
-    Case("shift", moderated(0.3, 0.0), (Coverage("shift", 0.3), Size("parallel"))),
-    Case("bent", moderated(0.2, 0.1), (Coverage("shift", 0.4), Rate("parallel", 0.80, 1.0))),
+    Case("no_shift", moderated(0.0, 0.0), (Size("shift"), Size("parallel"), Size("curvature"))),
+    Case(
+        "shift",
+        moderated(0.3, 0.0),
+        (Coverage("shift", 0.3), Rate("shift", 0.80, 1.0), Size("parallel"), Size("curvature")),
+    ),
+    Case(
+        "bent",
+        moderated(0.2, 0.1),
+        (Coverage("shift", 0.4), Rate("parallel", 0.80, 1.0), Rate("curvature", 0.80, 1.0)),
+    ),
     Case("shift_count", moderated(0.3, 0.0, count=True), (Coverage("shift", 0.3),)),
     Case("shift_resampled", shift_of_draws, (Coverage("shift", 0.3),), draws=BOOTSTRAPPED),
-    Case(
-        "no_product",
-        product(0.0),
-        (Size("product"), Rate("straight", 0.05, 0.08), Size("same_within")),
-    ),
+    Case("no_product", product(0.0), (Size("product"), Size("straight"), Size("same_within"))),
     Case(
         "product",
-        product(0.15),
-        (Coverage("product", 0.15), Rate("straight", 0.05, 0.08), Size("same_within")),
-        note="the clustered Wald test of four restrictions on bins rejects a straight line a bit "
-        "too often at 200 firms; it is a check that stands beside the product, never a verdict",
+        product(0.1),
+        (
+            Coverage("product", 0.1),
+            Rate("product", 0.80, 1.0),
+            Size("straight"),
+            Size("same_within"),
+        ),
+        note="400 firms; the clustered Wald test of four restrictions on bins needs more of them "
+        "than a single t",
     ),
+    Case("product_between", product(0.0, between=0.2), (Rate("same_within", 0.80, 1.0),)),
+    Case("product_bent", product(0.0, bend=0.15), (Rate("straight", 0.80, 1.0),)),
     Case("product_count", product_of_counts, (Coverage("product", 0.15),)),
-    Case("three_way", three_way, (Size("product"),)),
-    Case("mediation", paths(0.4, 0.5), MEDIATED, draws=BOOTSTRAPPED),
-    Case("mediation_count", paths(0.4, 0.5, count=True), MEDIATED[:3], draws=BOOTSTRAPPED),
-    Case(
-        "one_path",
-        paths(0.4, 0.0),
-        (Size("joint"),),
-        draws=BOOTSTRAPPED,
-        note="with one path at zero joint significance has the size of the other's test",
-    ),
-    Case("no_path", paths(0.0, 0.0), (Size("joint", composite=True),), draws=BOOTSTRAPPED),
-    Case("natural", natural, (Coverage("ratio", float(np.exp(0.2))),), draws=BOOTSTRAPPED),
-    Case("own_and_cross", own_and_cross, (Coverage("contrast", 0.0),), draws=BOOTSTRAPPED),
-    Case(
-        "unequal_groups",
-        groups(0.0),
-        (Size("permutation"), Size("interacted")),
-        draws=BOOTSTRAPPED,
-        note="30 firms against 90, standard deviations 3 : 1",
-    ),
-    Case(
-        "unequal_groups_count",
-        groups(0.0, count=True),
-        (Size("permutation"),),
-        draws=BOOTSTRAPPED,
-    ),
-    Case("group_gap", groups(0.8), (Rate("permutation", 0.80, 1.0),), draws=BOOTSTRAPPED),
-    Case("comparisons", comparisons, (Size("comparison"), Size("stages"))),
-    Case("complements", complements, (Size("product"), Size("adoption"))),
-    Case("unneeded", unneeded, (Size("ce_fdh"), Size("cr_fdh")), draws=BOOTSTRAPPED),
+    Case("no_region", regions(0.0), (Size("any region", composite=True),)),
+    Case("region", regions(0.15), (Rate("any region", 0.80, 1.0),)),
+    Case("no_three_way", three_way(0.0), (Size("product"),)),
+    Case("three_way", three_way(0.15), (Rate("product", 0.80, 1.0),)),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import stats
 
 from benchmarks.monte_carlo.harness import Bias, Case, Coverage, Outcome, Rate, Size
 from benchmarks.monte_carlo.worlds import codes, estimate
@@ -22,6 +23,7 @@ from tertius.estimate.group_time_aggregates import (
 from tertius.estimate.threshold import (
     ThresholdData,
     bootstrap_p,
+    critical_value,
     switch_columns,
     threshold_curve,
 )
@@ -31,13 +33,13 @@ from tertius.estimate.two_way_did import sun_abraham
 from tertius.inference.covariance import p_value_of
 
 EFFECT, GAMMA = 0.5, 0.2
-NORMAL = 1.959963984540054
 
 
 def reading(value: float, error: float, planted: float, dof: float = 1e9) -> Outcome:
     """Estimate with its interval, and p of the planted value."""
     p = p_value_of((value - planted) / error, dof)
-    return Outcome(value, value - NORMAL * error, value + NORMAL * error, p)
+    width = float(stats.t.ppf(0.975, dof)) * error
+    return Outcome(value, value - width, value + width, p)
 
 
 def staggered(rng: np.random.Generator, effect: float) -> StaggeredPanel:
@@ -162,7 +164,7 @@ def one_threshold(rng: np.random.Generator) -> Mapping[str, Outcome]:
     """The LR set of gamma, conservative for a fixed jump, and the slope above it."""
     data = threshold_world(rng, 1.0)
     curve = threshold_curve(data, n_grid=200, trim=0.05)
-    low, high = curve.interval(0.95)
+    low, high = curve.interval(critical_value(0.05))
     columns = np.hstack([data.x[:, None], switch_columns(data, curve.gamma)])
     fit = absorbed_ols(columns, data.y, data.effects)
     psi = data.effects.group_sums(fit.x_within * fit.residuals[:, None]) @ fit.bread
@@ -187,15 +189,16 @@ def no_count_threshold(rng: np.random.Generator) -> Mapping[str, Outcome]:
 
 
 def kink(rng: np.random.Generator) -> Mapping[str, Outcome]:
-    firm, year = codes(120, 6)
+    """Slope 1 falls by 0.8 at 0.5; the spread of y grows with |x|."""
+    firm, year = codes(200, 6)
     x = 1.5 * rng.normal(size=firm.size)
-    level = rng.normal(size=120)[firm]
+    level = rng.normal(size=200)[firm]
     noise = rng.normal(size=firm.size) * (1 + 0.3 * np.abs(x))
     y = level + x - 0.8 * np.maximum(x - 0.5, 0) + 0.5 * noise
-    options = {"draws": 1, "grid": 200}
+    options = {"draws": 199, "grid": 300, "seed": int(rng.integers(1 << 30))}
     found = estimate({"x": x, "y": y}, firm, year, "kink", ["x"], options=options)
     planted = {"x": 1.0, "x[change above kink]": -0.8, "kink": 0.5}
-    return {
+    read = {
         term: reading(
             float(found.coefficients[found.terms.index(term)]),
             float(found.std_errors[found.terms.index(term)]),
@@ -204,6 +207,8 @@ def kink(rng: np.random.Generator) -> Mapping[str, Outcome]:
         )
         for term, value in planted.items()
     }
+    row = found.tables["thresholds"].row(0, named=True)
+    return {**read, "place": Outcome(row["gamma"], row["conf_low"], row["conf_high"])}
 
 
 def observables(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -217,6 +222,24 @@ def entropy(rng: np.random.Generator) -> Mapping[str, Outcome]:
     x, d, y = observables(rng, 500)
     value, psi = balanced_effect(y, d, x, entropy_weights(x, d))
     return {"att": reading(value, float(np.sqrt((psi**2).sum()) / len(y)), EFFECT)}
+
+
+def doses(rng: np.random.Generator) -> Mapping[str, Outcome]:
+    """A continuous dose that depends on x; mean outcome d - d^2 / 2 at dose d, x moves both."""
+    firm, year = codes(400, 1)
+    x, noise = rng.normal(size=(2, firm.size))
+    dose = 0.6 * x + rng.normal(size=firm.size)
+    y = x + dose - 0.5 * dose**2 + noise
+    options = {"dose": "d", "draws": 99, "seed": int(rng.integers(1 << 30))}
+    columns = {"x": x, "d": dose, "y": y}
+    found = estimate(columns, firm, year, "dose_response", ["x"], effects=[], options=options)
+    table = {row["term"]: row for row in found.tables["dose_response"].to_dicts()}
+    read = {}
+    for term in ("mean(p10)", "mean(p50)", "mean(p90)"):
+        at = table[term]["dose"]
+        gap = table[term]["mean"] - (at - 0.5 * at**2)
+        read[term] = reading(gap, table[term]["std_error"], 0.0, found.dof)
+    return read
 
 
 def matched(rng: np.random.Generator) -> Mapping[str, Outcome]:
@@ -265,9 +288,12 @@ CASES = (
         (
             Coverage("x", 1.0),
             Coverage("x[change above kink]", -0.8),
+            Coverage("place", 0.5),
             Rate("kink", 0.87, 0.95, of="coverage", planted=0.5),
         ),
-        note="the normal interval of the kink's place is short in finite samples (Hansen 2017)",
+        draws=BOOTSTRAPPED,
+        note="place: the interval that inverts the likelihood ratio with critical values of the "
+        "bootstrap; kink: the normal interval of the same point, which is short (Hansen 2017)",
     ),
     Case("entropy_balance", entropy, ATT),
     Case(
@@ -275,5 +301,17 @@ CASES = (
         matched,
         (Coverage("att", EFFECT), Size("att"), Bias("att", EFFECT, allowed=0.02)),
         note="one neighbour on one covariate leaves a bias of the order 1/n",
+    ),
+    Case(
+        "dose_response",
+        doses,
+        (
+            Coverage("mean(p10)", 0.0),
+            Coverage("mean(p50)", 0.0),
+            Coverage("mean(p90)", 0.0),
+            Bias("mean(p50)", 0.0),
+        ),
+        draws=BOOTSTRAPPED,
+        note="entropy weights; what is read is the mean less the planted one at the same dose",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,14 @@ from scipy import stats
 from benchmarks.monte_carlo.harness import Outcome
 from tertius.estimate import Estimate, estimate_model
 from tertius.model_spec import resolve_spec
+from tertius.shapes.joint import Scalar
+
+FIRMS, YEARS = 100, 5
+"""Size of the worlds of shape tests."""
+BOOTSTRAPPED = 500
+"""Draws where each draw resamples."""
+Columns = dict[str, np.ndarray]
+Draw = Callable[[np.random.Generator], Mapping[str, Outcome]]
 
 
 def codes(n_firms: int, n_years: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,3 +56,42 @@ def outcome(found: Estimate, term: str, planted: float) -> Outcome:
     width = float(stats.t.ppf(0.975, found.dof)) * error
     p = float(2 * stats.t.sf(abs(b - planted) / error, found.dof))
     return Outcome(b, b - width, b + width, p)
+
+
+def told(found: Any) -> Outcome:
+    """Estimate, interval and p of a result."""
+    return Outcome(found.estimate, found.conf_low, found.conf_high, found.p_value)
+
+
+def scalar(found: Scalar) -> Outcome:
+    return Outcome(found.value, found.conf_low, found.conf_high, found.p_two_sided)
+
+
+def world(
+    columns: Columns,
+    index: np.ndarray,
+    rng: np.random.Generator,
+    terms: str,
+    *,
+    count: bool = False,
+) -> Estimate:
+    """A model of y = index + firm effect + heteroskedastic noise, or of counts of that log mean."""
+    n_firms = len(index) // YEARS
+    firm, year = codes(n_firms, YEARS)
+    index = index + rng.normal(0, 0.5, n_firms)[firm]
+    if count:
+        mean = np.exp(index) * rng.gamma(4, 0.25, firm.size)
+        columns["y"] = rng.poisson(mean).astype(float)
+    else:
+        columns["y"] = index + rng.normal(size=firm.size) * (0.5 + 0.5 * rng.random(n_firms)[firm])
+    return estimate(columns, firm, year, "fe_poisson" if count else "fe_ols", terms.split())
+
+
+def normal(rng: np.random.Generator, *names: str) -> Columns:
+    return {name: rng.normal(size=FIRMS * YEARS) for name in names}
+
+
+def even(rng: np.random.Generator, *names: str, n_firms: int = 200) -> Columns:
+    """Uniform variables of variance 1: products of normal ones have rows of great leverage."""
+    side = np.sqrt(3)
+    return {name: rng.uniform(-side, side, n_firms * YEARS) for name in names}

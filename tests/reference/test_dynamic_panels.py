@@ -91,6 +91,8 @@ def test_equals_plm(employment: pl.DataFrame, case: str, step: int) -> None:
         total = fit.moments.sum(axis=0)
         printed = float(total @ np.linalg.pinv(fit.outer, hermitian=True, rcond=1e-12) @ total)
         assert printed == pytest.approx(stored["sargan"][0], rel=1e-5)
+        if case == "difference":
+            assert round(printed, 2) == 48.75
     # plm takes the residuals of both equations of a system into its test; its numbers differ there
     if case.startswith("difference"):
         for order in (1, 2):
@@ -117,8 +119,8 @@ def test_arellano_and_bond_1991(employment: pl.DataFrame) -> None:
     ]
     errors = np.sqrt(np.diag(fit.covariance))
     for j, (estimate, error) in enumerate(published):
-        assert round(float(fit.coefficients[j]), 6) == pytest.approx(estimate, abs=1.1e-6)
-        assert round(float(errors[j]), 6) == pytest.approx(error, abs=1.1e-6)
+        assert round(float(fit.coefficients[j]), 6) == pytest.approx(estimate, abs=5.1e-7)
+        assert round(float(errors[j]), 6) == pytest.approx(error, abs=5.1e-7)
     sargan, hansen = sargan_test(equations, fit), hansen_test(equations, fit)
     assert sargan is not None
     assert hansen is not None

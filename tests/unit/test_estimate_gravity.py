@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyfixest as pf
 import pytest
 import statsmodels.api as sm
 
+from tertius.estimate import estimate_model
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.gravity import Dyads, GravityFit, dyadic_meat, fit_gravity, informative_rows
+from tertius.estimate.gravity import Dyads, GravityFit, gravity_poisson, informative_rows
+from tertius.model_spec import ModelSpec, resolve_spec
 
 
 def flows(seed: int, *, directed: bool, n: int = 9, years: int = 4) -> pd.DataFrame:
@@ -31,7 +35,7 @@ def flows(seed: int, *, directed: bool, n: int = 9, years: int = 4) -> pd.DataFr
 def fit(rows: pd.DataFrame, *, directed: bool, **changes: object) -> GravityFit:
     dyads = Dyads.of(rows["a"], rows["b"], rows["year"].to_numpy(), directed=directed)
     x = rows[["x", "z"]].to_numpy()
-    return fit_gravity(dyads, rows["y"].to_numpy(), x, ["x", "z"], **changes)
+    return gravity_poisson(dyads, rows["y"].to_numpy(), x, ["x", "z"], **changes)
 
 
 def test_directed_flows_equal_pyfixest() -> None:
@@ -77,22 +81,6 @@ def test_undirected_flows_equal_a_regression_on_dummies() -> None:
     assert plain == pytest.approx(other.bse[:2].to_numpy(), rel=1e-5)
 
 
-def test_dyadic_meat_is_the_double_sum_over_rows_that_share_a_partner() -> None:
-    rng = np.random.default_rng(3)
-    a, b = rng.integers(0, 5, 30), rng.integers(5, 9, 30)
-    b[::3] = (a[::3] + 1) % 5
-    low, high = np.minimum(a, b), np.maximum(a, b)
-    pair = np.unique(low * 9 + high, return_inverse=True)[1]
-    scores = rng.normal(size=(30, 2))
-    slow = np.zeros((2, 2))
-    for i, j in itertools.product(range(30), repeat=2):
-        if {a[i], b[i]} & {a[j], b[j]}:
-            slow += np.outer(scores[i], scores[j])
-    fast, units = dyadic_meat(scores, a, b, pair, "dyadic")
-    assert fast == pytest.approx(slow, rel=1e-12)
-    assert units == len(set(a) | set(b))
-
-
 def test_order_of_rows_and_of_ends_does_not_matter() -> None:
     rows = flows(4, directed=False)
     turned = rows.sample(frac=1, random_state=9).rename(columns={"a": "b", "b": "a"})
@@ -119,7 +107,7 @@ def test_separated_rows_leave() -> None:
     assert special.sum() >= 3
     dyads = Dyads.of(rows["a"], rows["b"], rows["year"].to_numpy(), directed=True)
     x = np.column_stack([rows[["x", "z"]], special])
-    found = fit_gravity(dyads, rows["y"].to_numpy(), x, ["x", "z", "only zeros"])
+    found = gravity_poisson(dyads, rows["y"].to_numpy(), x, ["x", "z", "only zeros"])
     assert found.terms == ("x", "z")
     assert found.collinear == ("only zeros",)
     without = fit(rows[~special], directed=True)
@@ -140,3 +128,46 @@ def test_refusals() -> None:
     assert not informative_rows(dyads, np.ones(2), ["pair"]).any()
     with pytest.raises(ValueError, match="effects are of"):
         fit(rows, directed=False, effects=["pairs"])
+
+
+def panel(rows: pd.DataFrame) -> pl.DataFrame:
+    frame = pl.from_pandas(rows.reset_index(drop=True)).with_columns(
+        pl.concat_str("a", "b", separator="-").alias("org_id"),
+        pl.col("year").cast(pl.Int32),
+        in_sample=pl.lit(True),
+    )
+    return frame.with_columns(pl.lit("ok").alias(f"{v}_status") for v in ("x", "z", "y"))
+
+
+def model(**changes: Any) -> ModelSpec:
+    raw = {"outcome": "y", "lead": 0, "estimator": "gravity", "terms": ["x", "z"], "winsor": None}
+    return resolve_spec("flows", {**raw, "frame": "network", **changes})
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_the_estimator_gives_the_same_numbers(directed: bool) -> None:
+    rows = flows(8, directed=directed)
+    core = fit(rows, directed=directed)
+    found = estimate_model(panel(rows), model(options={"directed": directed}))
+    assert found.terms == core.terms
+    assert found.coefficients == pytest.approx(core.coefficients, rel=1e-8)
+    assert found.std_errors == pytest.approx(core.std_errors, rel=1e-7)
+    assert found.n_obs == int(core.rows.sum())
+    assert found.dof == pytest.approx(core.dof)
+    assert sum(found.dropped.values()) == int((~core.rows).sum())
+    assert found.influence.sum(axis=0) == pytest.approx(np.zeros(2), abs=1e-8)
+
+
+def test_effects_of_the_estimator() -> None:
+    rows = flows(9, directed=False)
+    plain = estimate_model(panel(rows), model(effects=["year"], options={"partners": "node"}))
+    core = fit(rows, directed=False, effects=["year", "node"])
+    assert plain.coefficients == pytest.approx(core.coefficients, rel=1e-8)
+    with pytest.raises(NotEstimable, match="pairs"):
+        estimate_model(panel(rows), model(effects=["org_id", "a:year"]))
+    doubled = panel(rows).with_columns(pl.col("org_id") + pl.int_range(pl.len()).cast(pl.String))
+    with pytest.raises(NotEstimable, match="several rows"):
+        estimate_model(
+            pl.concat([doubled, doubled.with_columns(pl.col("org_id") + "x")]),
+            model(effects=["year"]),
+        )

@@ -32,6 +32,7 @@ from tertius.model_spec import ModelSpec, resolve_spec
 from tertius.problems import InputError
 
 PANEL_RULES = ("selected_on_top", "median_split")
+TABLE_RULES = ("sample_changes",)
 
 
 def spec_of(**changes: Any) -> ModelSpec:
@@ -50,7 +51,7 @@ def resolve_from(spec: ModelSpec, missteps: Mapping[str, str]) -> ModelSpec:
 
 
 def test_every_listed_misstep_has_one_detector_and_a_source() -> None:
-    detected = [*SPEC_RULES, *DESIGN_RULES, *RESULT_RULES, *PANEL_RULES]
+    detected = [*SPEC_RULES, *DESIGN_RULES, *RESULT_RULES, *PANEL_RULES, *TABLE_RULES]
     assert sorted(detected) == sorted(MISSTEPS)
     for rule in MISSTEPS.values():
         assert rule.action in ACTIONS
@@ -212,6 +213,16 @@ def test_winsorised_outcome() -> None:
     data = make_panel().with_columns(pl.Series("pat_t1", counts))
     top = float(np.quantile(counts, 0.95, method="lower"))
     check("winsorised_outcome", (data.with_columns(pl.col("pat_t1").clip(0, top)), {}), (data, {}))
+
+
+def test_truncated_outcome() -> None:
+    data = make_panel()
+    last = data["year"].max()
+    cut = pl.when(pl.col("year") == last).then(pl.col("pat_t1") // 4).otherwise(pl.col("pat_t1"))
+    few = data.filter((pl.col("year") != last) | (pl.int_range(pl.len()) % 20 == 0))
+    cut_data, cut_few = (rows.with_columns(pat_t1=cut) for rows in (data, few))
+    check("truncated_outcome", (cut_data, {}), (data, {}))
+    assert found_in(cut_few, "truncated_outcome").missteps == ()
 
 
 def test_square_of_standardised() -> None:

@@ -1,5 +1,7 @@
 """Panel thresholds and kinks: the worked answer, fits candidate by candidate, planted values."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,10 +15,11 @@ from tertius.estimate.threshold import (
     bootstrap_p,
     candidate_grid,
     critical_value,
+    kink_critical_value,
     switch_columns,
     threshold_curve,
 )
-from tertius.estimate.threshold_search import SearchSettings, search_thresholds
+from tertius.estimate.threshold_search import SearchSettings, search_kink, search_thresholds
 from tertius.estimate.two_way import make_effects
 from tertius.model_spec import resolve_spec
 from tertius.problems import InputError
@@ -72,7 +75,7 @@ def test_worked_answer_of_a_threshold() -> None:
     assert curve.variance == pytest.approx(0.510012, abs=1e-6)
     assert curve.f_statistic == pytest.approx(13.799195, abs=1e-6)
     assert curve.likelihood_ratio[0] == pytest.approx(1.749713, abs=1e-6)
-    assert curve.interval(0.90) == (1.0, 2.0)
+    assert curve.interval(critical_value(0.10)) == (1.0, 2.0)
 
 
 def test_worked_slopes_of_the_regimes() -> None:
@@ -194,6 +197,31 @@ def test_kink_estimator_recovers_slope_change_and_place() -> None:
         assert abs(estimate.coefficients[place] - value) < 3 * estimate.std_errors[place]
     assert estimate.std_errors[-1] < 0.15
     assert estimate.diagnostics["kink"].p_value == pytest.approx(0.01)
+
+
+def test_critical_value_of_a_kink_equals_refits() -> None:
+    """y* = fitted kink model + residuals of each firm under a sign; LR* at the fitted kink."""
+    data = simulated(3, years=True, level=False, kink=True)
+    curve = threshold_curve(data, n_grid=70)
+    bend = switch_columns(data, curve.gamma)
+    fit = absorbed_ols(np.hstack([data.x[:, None], data.w, bend]), data.y, data.effects)
+    critical = kink_critical_value(data, curve, fit.residuals, level=0.9, draws=40, seed=4)
+    signs = np.random.default_rng(4).choice([-1.0, 1.0], size=(40, data.effects.n_groups))
+    ratios = []
+    for row in signs:
+        again = data.y - fit.residuals + fit.residuals * row[data.effects.group]
+        drawn = threshold_curve(replace(data, y=again), n_grid=70)
+        ratios.append(drawn.likelihood_ratio[curve.best])
+    assert critical == pytest.approx(np.quantile(ratios, 0.9, method="higher"), rel=1e-6)
+
+
+def test_interval_of_a_kink_holds_its_estimate_and_grows_with_the_level() -> None:
+    data = simulated(4, years=True, level=False, kink=True)
+    steps = [search_kink(data, SearchSettings(draws=99, level=level)) for level in (0.8, 0.95)]
+    assert all(step.low <= step.gamma <= step.high for step in steps)
+    assert steps[1].low <= steps[0].low
+    assert steps[0].high <= steps[1].high
+    assert steps[1].high - steps[1].low > steps[0].high - steps[0].low
 
 
 def test_count_threshold_is_the_least_deviance_of_refits() -> None:

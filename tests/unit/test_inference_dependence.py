@@ -126,6 +126,8 @@ def test_network_hac_by_definition(name: str) -> None:
     assert found.clustered == pytest.approx(1.2 * psi.T @ psi)
     larger = np.maximum(np.diag(found.covariance), np.diag(found.clustered))
     assert found.std_errors == pytest.approx(np.sqrt(larger))
+    satterthwaite = np.diag(psi.T @ psi) ** 2 / np.diag(summed_pairs(psi**2, weight**2))
+    assert found.dof == pytest.approx(satterthwaite)
     again = network_hac(psi, names, graph, ["a", "b"], threads=2, **kept)
     assert np.array_equal(again.covariance, found.covariance)
     order = np.random.default_rng(1).permutation(len(names))
@@ -170,6 +172,9 @@ def test_dyadic_by_definition(years: int) -> None:
     expected = positive_part(summed_pairs(psi, shared.astype(float)))
     found = dyadic_covariance(psi, a, b, small_sample=False)
     assert found.covariance == pytest.approx(expected.covariance, rel=1e-9, abs=1e-9)
+    if years == 1:
+        noise = np.diag(summed_pairs(psi**2, shared.astype(float)))
+        assert found.dof == pytest.approx(np.minimum(np.diag(psi.T @ psi) ** 2 / noise, 7))
     assert dyadic_covariance(psi, b, a).covariance == pytest.approx(8 / 7 * found.covariance)
     renamed = rng.permutation(8)
     other = dyadic_covariance(psi, renamed[a], renamed[b], small_sample=False)

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from tertius.estimate import Estimate, NotEstimable, estimate_model
 from tertius.model_spec import resolve_spec
-from tertius.shapes import johnson_neyman, moderation_test, sign_test
+from tertius.shapes import (
+    complementarity_test,
+    johnson_neyman,
+    moderation_test,
+    sign_test,
+    three_way_test,
+)
 from tertius.shapes.moderation import count_marginal
 
 
@@ -202,3 +208,27 @@ def test_undefined_rows_do_not_enter_effects() -> None:
     found = moderation_test(estimate, "x", "z", "+")
     assert found.holds
     assert found.effects[1].z == pytest.approx(np.nanmean(estimate.values("z")))
+
+
+@pytest.mark.filterwarnings("error")
+def test_counts_beyond_the_range_of_floats_are_told_as_such() -> None:
+    frame = simulate(5).with_columns(w=pl.col("kind"), w_status=pl.lit("ok"))
+    estimate = fit(frame, "count", "x z w x:z w:x w:z w:x:z")
+    wild = replace(estimate, coefficients=estimate.coefficients + 4000.0)
+    sign = sign_test(wild, "x")
+    assert sign.percent_within_sd == math.inf
+    assert "+inf % in expected count" in sign.sentence
+    found = moderation_test(wild, "x", "z")
+    assert found.ratio == math.inf
+    assert found.count_difference is not None
+    assert not math.isfinite(found.count_difference.effect)
+    assert math.isnan(found.count_difference.p_value)
+    assert "p undefined" in found.sentence
+    # what stands on the index alone stays finite
+    assert math.isfinite(found.estimate)
+    assert all(math.isfinite(e.std_error) for e in found.effects)
+    assert three_way_test(wild, "x", "z", "w").ratio == math.inf
+    both = complementarity_test(wild, "x", "z")
+    assert not math.isfinite(both.cross_difference.value)
+    assert math.isnan(both.cross_difference.p_two_sided)
+    assert math.isfinite(both.estimate)

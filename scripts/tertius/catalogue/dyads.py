@@ -23,6 +23,25 @@ _HAZARD = (
 
 ENTRIES: tuple[Estimator, ...] = (
     Estimator(
+        name="gravity",
+        label="Gravity PPML",
+        link="log",
+        function="gravity.fit_gravity",
+        source="Santos Silva & Tenreyro (2006); Anderson & van Wincoop (2003)",
+        options=(
+            *_MEMBERS,
+            Option(
+                "partners",
+                "choice",
+                "effects of both partners",
+                "node_year",
+                choices=("node_year", "node", "none"),
+            ),
+            Option("directed", "flag", "whether first and second are different roles", False),
+        ),
+        note="flows between two partners; org_id among the effects is the pair",
+    ),
+    Estimator(
         name="conditional_logit",
         firm_effects="refused",
         label="Conditional logit",

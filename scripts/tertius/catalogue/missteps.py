@@ -196,6 +196,20 @@ _LISTED = (
         "too many instruments weaken Hansen's test and pull the estimate to least squares",
         "Roodman (2009)",
     ),
+    Misstep(
+        "truncated_outcome",
+        "warn",
+        "the mean outcome of the last year falls below half that of the three years before, as if "
+        "records were still to come; end the sample earlier",
+        "Hall, Jaffe & Trajtenberg (2001)",
+    ),
+    Misstep(
+        "sample_changes",
+        "warn",
+        "columns that explain one outcome stand on different rows, so that a coefficient may move "
+        "with the sample",
+        "Angrist & Pischke (2009, section 3.2)",
+    ),
 )
 MISSTEPS: Mapping[str, Misstep] = {rule.id: rule for rule in _LISTED}
 

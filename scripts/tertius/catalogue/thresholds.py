@@ -47,8 +47,8 @@ ENTRIES: tuple[Estimator, ...] = (
         function="regimes.fit_kink",
         source="Hansen (2017)",
         options=(Option("grid", "integer", "candidates", 400, low=2), _SCHEME, *_SEARCH),
-        note="the line bends at an estimated point without a jump; the normal interval of that "
-        "point is short in finite samples (Hansen 2017)",
+        note="the line bends at an estimated point without a jump; its interval is in the table of "
+        "thresholds, since the normal one is short (Hansen 2017)",
     ),
     Estimator(
         name="threshold_poisson",

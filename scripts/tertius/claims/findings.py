@@ -22,6 +22,7 @@ from tertius.inference.covariance import p_value_of
 from tertius.inference.power import minimum_detectable_effect
 from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import Term, parse_term
+from tertius.ratios import percent_of
 from tertius.shapes import (
     SHAPE_TESTS,
     InvertedU,
@@ -398,7 +399,7 @@ def _effects(estimate: Estimate, terms: Sequence[str], alpha: float) -> tuple[Ef
         low, high = confidence_interval(value, error, estimate.dof, 1 - 2 * alpha)
         numbers = (value, low, high, minimum_detectable_effect(error))
         if estimate.link in ("log", "logit"):
-            made.append(Effect(label, per, *(_expm1(v * scale) for v in numbers)))
+            made.append(Effect(label, per, *(percent_of(v * scale) / 100 for v in numbers)))
         elif estimate.mean_outcome > 0:
             made.append(Effect(label, per, *(v * scale / estimate.mean_outcome for v in numbers)))
     return tuple(made)
@@ -421,10 +422,6 @@ def _scale(estimate: Estimate, term: Term) -> tuple[float, str]:
         size = size if factor.power == 1 else (known.p95 - known.p5) / 2
         sizes.append(size**factor.power)
     return math.prod(sizes), "the middle 90 % of the data" if bent else words
-
-
-def _expm1(value: float) -> float:
-    return math.expm1(value) if value < 700 else math.inf
 
 
 def _joint(

@@ -103,7 +103,7 @@ def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
     _check_columns(panel, spec)
     rows, ledger = _analysis_rows(panel, spec)
     spec, unavailable = _available(rows, spec)
-    rows, steps, dropped = _usable_rows(rows, spec)
+    rows, steps, dropped = _usable_rows(rows, spec, ledger[-1])
     ledger += steps
     warnings = _drop_warnings(ledger)
     raw = {v: rows[v].to_numpy().astype(np.float64) for v in spec.variables}
@@ -115,8 +115,11 @@ def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
         key: _stack(labels, columns, undefined, spec, rows.height) for key, labels in lists.items()
     }
     main = made.pop(None)
-    firm = _codes(rows["org_id"])[0]
-    cluster, cluster_ids = _codes(rows[spec.cluster].cast(pl.String))
+    coded = {name: _codes(rows[name]) for name in {"org_id", "year", *spec.effect_columns}}
+    firm = coded["org_id"][0]
+    cluster, cluster_ids = coded["org_id"]
+    if spec.cluster != "org_id":
+        cluster, cluster_ids = _codes(rows[spec.cluster].cast(pl.String))
     return Design(
         spec=spec,
         frame=rows,
@@ -125,7 +128,7 @@ def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
         labels=main.labels,
         n_dummies=main.n_dummies,
         firm=firm,
-        year=_codes(rows["year"])[0],
+        year=coded["year"][0],
         cluster=cluster,
         cluster_ids=cluster_ids,
         bases=bases,
@@ -133,7 +136,10 @@ def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
         dropped=dropped,
         unavailable=unavailable,
         warnings=tuple(warnings + notes),
-        effects={effect: _effect_codes(rows, effect) for effect in spec.effects},
+        effects={
+            effect: _effect_codes([coded[name][0] for name in effect.split(":")])
+            for effect in spec.effects
+        },
         extra={
             **{str(key): columns for key, columns in made.items()},
             **_option_values(rows, spec),
@@ -181,10 +187,11 @@ def _option_categories(
     return {key: _codes(rows[spec.option(key)]) for key in keys if spec.option(key) is not None}
 
 
-def _effect_codes(rows: pl.DataFrame, effect: str) -> IntArray:
-    """Codes of an effect: of a column, or of the combinations of several that occur."""
-    parts = [_codes(rows[name])[0] for name in effect.split(":")]
+def _effect_codes(parts: list[IntArray]) -> IntArray:
+    """Codes of an effect from those of its columns: of the combinations that occur."""
     joint = parts[0]
+    if len(parts) == 1:
+        return joint
     for part in parts[1:]:
         joint = joint * (int(part.max(initial=0)) + 1) + part
     return np.unique(joint, return_inverse=True)[1].astype(np.int64)
@@ -203,10 +210,20 @@ def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> None:
         for name in dict.fromkeys(needed)
         if name not in panel.columns
     ]
-    if not problems and panel.select("org_id", "year").is_duplicated().any():
+    if not problems and not _is_key(panel):
         problems.append(Problem("panel", "(org_id, year) repeats", "keep one row per pair"))
     if problems:
         raise InputError(problems)
+
+
+def _is_key(panel: pl.DataFrame) -> bool:
+    """Whether (org_id, year) names a row; at once where the rows are sorted by it."""
+    firm, year = pl.col("org_id"), pl.col("year")
+    same = firm == firm.shift(1)
+    rises = (firm > firm.shift(1)) | (same & (year > year.shift(1)))
+    if panel.select(rises.slice(1).all()).item():
+        return True
+    return not panel.select("org_id", "year").is_duplicated().any()
 
 
 def _plain_columns(spec: ModelSpec) -> tuple[str, ...]:
@@ -214,7 +231,10 @@ def _plain_columns(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys([spec.cluster, *spec.effect_columns, *spec.option_columns]))
 
 
-def _step(step: str, rows: pl.DataFrame) -> LedgerStep:
+def _step(step: str, rows: pl.DataFrame, last: LedgerStep | None = None) -> LedgerStep:
+    """What remains after a step; where no row left since the `last` one, its firms stand."""
+    if last is not None and last.rows == rows.height:
+        return LedgerStep(step, rows.height, last.firms)
     return LedgerStep(step, rows.height, rows["org_id"].n_unique())
 
 
@@ -234,7 +254,8 @@ def _analysis_rows(panel: pl.DataFrame, spec: ModelSpec) -> tuple[pl.DataFrame, 
         values.append(status.cast(pl.String))
     rows = panel.filter(pl.col(spec.sample)).select(*keep, *values).sort("org_id", "year")
     name = "analysis sample" if spec.sample == "in_sample" else f"analysis sample ({spec.sample})"
-    return rows, [_step("risk set", panel), _step(name, rows)]
+    start = _step("risk set", panel)
+    return rows, [start, _step(name, rows, start)]
 
 
 def _available(rows: pl.DataFrame, spec: ModelSpec) -> tuple[ModelSpec, dict[str, str]]:
@@ -277,13 +298,13 @@ def _require_outcome(rows: pl.DataFrame, spec: ModelSpec) -> None:
 
 def _why_blocked(status: pl.Series) -> str:
     """The most frequent status of a variable without any ok row, else ''."""
-    if (status == OK).any():
+    if (status.head(1) == OK).any() or (status == OK).any():
         return ""
     return str(status.mode().sort()[0])
 
 
 def _usable_rows(
-    rows: pl.DataFrame, spec: ModelSpec
+    rows: pl.DataFrame, spec: ModelSpec, start: LedgerStep
 ) -> tuple[pl.DataFrame, list[LedgerStep], dict[str, int]]:
     """Drop rows by status, outcome first, then each variable in name order; count each cause."""
     dropped: dict[str, int] = {}
@@ -298,13 +319,16 @@ def _usable_rows(
         bad = pl.col(column) != OK
         if column != "y_status" and spec.undefined != "drop" and name not in spec.option_variables:
             bad = pl.col(column).is_in(UNUSABLE)
+        if column != "y_status" and not rows.select(bad.any()).item():
+            continue
         causes = rows.filter(bad)[column].value_counts().sort(column)
         told = [f"{status} {count}" for status, count in causes.iter_rows()]
         for status, count in causes.iter_rows():
             dropped[f"{name}: {status}"] = count
         if told or column == "y_status":
             rows = rows.filter(~bad)
-            steps.append(_step(f"{name} usable" + (f" ({', '.join(told)})" if told else ""), rows))
+            text = f"{name} usable" + (f" ({', '.join(told)})" if told else "")
+            steps.append(_step(text, rows, steps[-1] if steps else start))
     for name in _plain_columns(spec):
         unknown = rows[name].null_count()
         if unknown:
@@ -322,7 +346,7 @@ def _check_values(rows: pl.DataFrame, spec: ModelSpec) -> None:
         raise NotEstimable("no_rows", spec.name, "no row has the outcome and all regressors")
     named = dict.fromkeys([*spec.variables, *spec.option_variables])
     for variable, column in [("y", "y_status"), *((v, _status(v)) for v in named)]:
-        ok = rows.filter(pl.col(column) == OK)[variable]
+        ok = rows[variable].filter(rows[column] == OK)
         bad = len(ok) - int(ok.is_finite().sum())
         if bad:
             name = spec.outcome_column if variable == "y" else variable
@@ -355,13 +379,19 @@ def _drop_warnings(ledger: list[LedgerStep]) -> list[str]:
 
 def _undefined_rows(status: pl.Series) -> dict[str, BoolArray]:
     """Flags of the rows of each status but ok, in the order of their names."""
+    if (status == OK).all():
+        return {}
     names = sorted(name for name in status.unique().to_list() if name != OK)
     return {name: (status == name).to_numpy() for name in names}
 
 
 def _codes(column: pl.Series) -> tuple[IntArray, tuple[Any, ...]]:
     """Codes 0..m-1 in sorted order of the values, and the values."""
-    values = column.unique().sort()
+    runs = column.rle_id()
+    values = column.filter(runs.diff().fill_null(1) != 0)
+    if (values.slice(1) > values.slice(0, len(values) - 1)).all():  # sorted: runs are the values
+        return runs.to_numpy().astype(np.int64), tuple(values.to_list())
+    values = values.unique().sort()
     codes = column.rank("dense").to_numpy().astype(np.int64) - 1
     return codes, tuple(values.to_list())
 

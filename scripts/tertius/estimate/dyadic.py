@@ -40,15 +40,15 @@ class _Rows:
     second: IntArray
 
 
-def _members(design: Design, rows: FloatArray) -> tuple[IntArray, IntArray]:
-    """Codes of both members on one list of names."""
+def member_codes(design: Design) -> tuple[IntArray, IntArray]:
+    """Codes (n,) of both members of each row on one list of names."""
     first, second = (design.categories[key] for key in ("first", "second"))
     names = sorted({str(v) for v in (*first[1], *second[1])})
     place = {name: code for code, name in enumerate(names)}
     codes = []
     for own, values in (first, second):
         lookup = np.array([place[str(v)] for v in values], dtype=np.int64)
-        codes.append(lookup[own][rows.astype(bool)])
+        codes.append(lookup[own])
     return codes[0], codes[1]
 
 
@@ -71,8 +71,7 @@ def _rows(design: Design, *, constant: bool = True) -> _Rows:
     x, names = columns[:, kept], [labels[j] for j in kept]
     if constant:
         x, names = np.column_stack([np.ones(len(x)), x]), ["constant", *names]
-    first, second = _members(design, np.ones(len(x)))
-    return _Rows(sample, x, tuple(names), first, second)
+    return _Rows(sample, x, tuple(names), *member_codes(design))
 
 
 def _assemble(
@@ -93,10 +92,12 @@ def _assemble(
 ) -> Estimate:
     warnings: list[str] = []
     notes = dict(diagnostics or {})
+    dof: float | None = None
     if covariance is None:
         found = dyadic_covariance(scores @ bread, rows.first, rows.second)
         covariance, warnings = found.covariance, [MENDED] if found.repaired else []
         notes["dyadic"] = Diagnostic(found.sentence)
+        dof = float(found.dof.min())
     labels = rows.labels if terms is None else terms
     lost = tuple(j for j, label in enumerate(design.labels) if label not in rows.labels)
     return assemble_estimate(
@@ -113,6 +114,7 @@ def _assemble(
             terms=labels,
             covariance=covariance,
             se_convention=words,
+            dof=dof,
             warnings=tuple(warnings),
             diagnostics=notes,
             tables=tables or {},
@@ -145,7 +147,7 @@ def fit_conditional_logit(design: Design) -> Estimate:
     x = design.x[keep][:, kept]
     fit = conditional_logit(x[order], design.y[keep][order], codes[order], -np.log(rate[order]))
     back = np.argsort(order, kind="stable")
-    first, second = _members(design, keep.astype(np.float64))
+    first, second = (codes[keep] for codes in member_codes(design))
     rows = _Rows(sample, x, tuple(design.labels[j] for j in kept), first, second)
     text = f"{int(codes.max()) + 1} choices among {len(codes)} alternatives"
     return _assemble(

@@ -342,12 +342,12 @@ def _as_fit(fit: PoissonFit, sample: Sample) -> Fit:
     k = len(fit.kept)
     influence = cluster_scores(fit, sample) @ fit.bread
     y, mu = sample.y, fit.mu
-    log_likelihood = float((xlogy(y, mu) - mu - gammaln(y + 1)).sum())
     null = (
         sample.effects.group_sums(y)[sample.effects.group]
         / sample.effects.counts[sample.effects.group]
     )
     base = float((xlogy(y, null) - null - gammaln(y + 1)).sum())
+    statistics = poisson_statistics(y, mu)
     return Fit(
         sample=sample,
         coefficients=fit.coefficients[:k] / fit.scale,
@@ -358,13 +358,17 @@ def _as_fit(fit: PoissonFit, sample: Sample) -> Fit:
         information=fit.bread[:k, :k] / np.outer(fit.scale, fit.scale),
         warnings=effects_note(sample.effects),
         diagnostics={"overdispersion": overdispersion_test(y, mu)},
-        statistics={
-            "log_likelihood": log_likelihood,
-            "deviance": 2 * float((xlogy(y, y) - xlogy(y, mu) - y + mu).sum()),
-            "pseudo_r2": 1 - log_likelihood / base,
-        },
+        statistics={**statistics, "pseudo_r2": 1 - statistics["log_likelihood"] / base},
         iterations=fit.iterations,
     )
+
+
+def poisson_statistics(y: FloatArray, mu: FloatArray) -> dict[str, float]:
+    """Log-likelihood and deviance of (n,) counts at their means."""
+    return {
+        "log_likelihood": float((xlogy(y, mu) - mu - gammaln(y + 1)).sum()),
+        "deviance": 2 * float((xlogy(y, y) - xlogy(y, mu) - y + mu).sum()),
+    }
 
 
 def cluster_scores(fit: PoissonFit, sample: Sample) -> FloatArray:

@@ -12,43 +12,65 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg as sl
 from scipy import sparse
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.fe_poisson import PoissonFit, reweighted_poisson, separated_rows
+from tertius.estimate.design import Design
+from tertius.estimate.dyadic import DYADIC, MENDED, member_codes
+from tertius.estimate.fe_poisson import (
+    PoissonFit,
+    poisson_statistics,
+    reweighted_poisson,
+    separated_rows,
+)
 from tertius.estimate.many_effects import residuals_on_dummies
+from tertius.estimate.result import Diagnostic, Estimate, Fit, assemble_estimate
+from tertius.estimate.sample import cluster_sums, cut_sample
+from tertius.estimate.two_way import sums_by_code
+from tertius.inference.dyadic import dyadic_covariance
 
 EFFECTS = ("pair", "node_year", "node", "year")
 CLUSTERS = ("dyadic", "pair")
 TINY_MEAN = 1e-8
 MOST_LEVELS = 3000
+SILENT = "pairs or partner-years without any flow, single rows"
+SEPARATED = "rows separated by a regressor"
 
 
 @dataclass(frozen=True, eq=False)
 class GravityFit:
     """Slopes (k,) by `terms`, their covariance, and what was used and dropped.
 
-    `rows` (n,) flags the rows used; `fitted` are their means. `truncated` tells that the dyadic
-    covariance had negative eigenvalues, which were set to 0.
+    `rows` (n,) flags the rows used, `silent` those without information of their own, the others
+    were separated; `fitted` are the means and `influence` (m, k) the bread times the score of the m
+    rows used. `truncated` tells that the dyadic covariance had negative eigenvalues, set to 0.
     """
 
     terms: tuple[str, ...]
     coefficients: FloatArray
     covariance: FloatArray
     fitted: FloatArray
+    influence: FloatArray
     rows: BoolArray
+    silent: BoolArray
     collinear: tuple[str, ...]
-    dropped: dict[str, int]
     n_nodes: int
     n_pairs: int
     iterations: int
     truncated: bool
+    dof: float
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Rows that left, by cause."""
+        counts = {SILENT: int(self.silent.sum())}
+        counts[SEPARATED] = int((~self.rows).sum()) - counts[SILENT]
+        return {cause: count for cause, count in counts.items() if count}
 
     @property
     def std_errors(self) -> FloatArray:
-        """(k,) standard errors; compare with t of n_nodes - 1 degrees of freedom."""
+        """(k,) standard errors; compare with t of `dof` degrees of freedom."""
         return np.sqrt(np.diag(self.covariance))
 
 
@@ -88,10 +110,10 @@ class Dyads:
         low, high = np.minimum(first, second), np.maximum(first, second)
         ends = (first, second) if directed else (low, high)
         arc = ends[0] * len(names) + ends[1]
-        if len(np.unique(np.stack([arc, year]), axis=1).T) != len(year):
-            raise ValueError("a pair has several rows in a year")
         pair = np.unique(arc, return_inverse=True)[1].astype(np.int64)
         years = np.unique(year, return_inverse=True)[1].astype(np.int64)
+        if len(np.unique(pair * (int(years.max(initial=0)) + 1) + years)) != len(year):
+            raise ValueError("a pair has several rows in a year")
         return cls(ends[0], ends[1], pair, years, directed)
 
     def cut(self, rows: BoolArray) -> Dyads:
@@ -113,7 +135,7 @@ class Dyads:
         return found
 
 
-def fit_gravity(
+def gravity_poisson(
     dyads: Dyads,
     y: FloatArray,
     x: FloatArray,
@@ -139,31 +161,34 @@ def fit_gravity(
         raise ValueError(f"effects are of {EFFECTS}, the cluster is of {CLUSTERS}")
     if (y < 0).any():
         raise NotEstimable("negative_outcome", "y", "a flow is negative")
-    fit, rows, used, dropped = _fit_informative(dyads, y, x, effects)
+    fit, rows, silent, used = _fit_informative(dyads, y, x, effects)
     if not fit.converged:
         raise NotEstimable("no_maximum", "y", "the likelihood has no maximum in reach")
-    covariance, truncated = _covariance(fit, y[rows], used, cluster)
+    influence = (fit.x_scaled * (y[rows] - fit.mu)[:, None]) @ fit.bread / fit.scale
+    covariance, truncated, dof = _covariance(influence, used, cluster)
     return GravityFit(
         terms=tuple(terms[j] for j in fit.kept),
         coefficients=fit.coefficients / fit.scale,
         covariance=covariance,
         fitted=fit.mu,
+        influence=influence,
         rows=rows,
+        silent=silent,
         collinear=tuple(terms[j] for j in fit.collinear),
-        dropped={cause: count for cause, count in dropped.items() if count},
         n_nodes=len(np.unique(np.r_[used.a, used.b])),
         n_pairs=len(np.unique(used.pair)),
         iterations=fit.iterations,
         truncated=truncated,
+        dof=dof,
     )
 
 
 def _fit_informative(
     dyads: Dyads, y: FloatArray, x: FloatArray, effects: Sequence[str]
-) -> tuple[PoissonFit, BoolArray, Dyads, dict[str, int]]:
-    """Fit on the rows that carry information; rows found to be separated leave, counted."""
+) -> tuple[PoissonFit, BoolArray, BoolArray, Dyads]:
+    """Fit on the rows that carry information: fit, rows used, rows without any, their dyads."""
     rows = informative_rows(dyads, y, effects)
-    n_separated = 0
+    separated = np.zeros(len(y), dtype=bool)
     while True:
         if not rows.any():
             raise NotEstimable("no_rows", "y", "no row carries information")
@@ -173,14 +198,10 @@ def _fit_informative(
         lost = _separated(fit, x[rows], y[rows], absorbed)
         if not lost.any():
             break
-        n_separated += int(lost.sum())
-        rows[np.flatnonzero(rows)[lost]] = False
+        separated[np.flatnonzero(rows)[lost]] = True
+        rows &= ~separated
         rows &= informative_rows(dyads, np.where(rows, y, np.nan), effects)
-    dropped = {
-        "pairs or partner-years without any flow, single rows": int((~rows).sum()) - n_separated,
-        "rows separated by a regressor": n_separated,
-    }
-    return fit, rows, used, dropped
+    return fit, rows, ~rows & ~separated, used
 
 
 def informative_rows(dyads: Dyads, y: FloatArray, effects: Sequence[str]) -> BoolArray:
@@ -242,36 +263,64 @@ def _separated(fit: PoissonFit, x: FloatArray, y: FloatArray, effects: DyadEffec
 
 
 def _covariance(
-    fit: PoissonFit, y: FloatArray, dyads: Dyads, cluster: str
-) -> tuple[FloatArray, bool]:
-    """Sandwich with the meat of the cluster, and whether it was truncated."""
-    scores = fit.x_scaled * (y - fit.mu)[:, None]
+    influence: FloatArray, dyads: Dyads, cluster: str
+) -> tuple[FloatArray, bool, float]:
+    """Covariance (k, k) under the cluster, whether it was truncated, and degrees of freedom."""
+    if cluster == "dyadic":
+        found = dyadic_covariance(influence, dyads.a, dyads.b)
+        return found.covariance, found.repaired > 0, float(found.dof.min())
     low, high = np.minimum(dyads.a, dyads.b), np.maximum(dyads.a, dyads.b)
     pair = np.unique(low * (int(high.max()) + 1) + high, return_inverse=True)[1]
-    meat, units = dyadic_meat(scores, dyads.a, dyads.b, pair.astype(np.int64), cluster)
-    influence = fit.bread / fit.scale[:, None]
-    covariance = influence @ meat @ influence.T * units / (units - 1)
-    values, vectors = sl.eigh((covariance + covariance.T) / 2)
-    truncated = bool(values[0] < -1e-12 * values[-1])
-    if truncated:
-        covariance = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    return (covariance + covariance.T) / 2, truncated
+    by_pair = sums_by_code(influence, pair.astype(np.int64), int(pair.max()) + 1)
+    units = len(by_pair)
+    return by_pair.T @ by_pair * units / (units - 1), False, units - 1.0
 
 
-def dyadic_meat(
-    scores: FloatArray, a: IntArray, b: IntArray, pair: IntArray, cluster: str
-) -> tuple[FloatArray, int]:
-    """Sum of s_d s_d'' over rows that share a partner (``dyadic``) or their pair, and the units.
+def fit_gravity(design: Design) -> Estimate:
+    """Gravity equation of the rows of a frame of dyads, errors robust across shared partners.
 
-    With S_n the scores of all rows at partner n and S_p those of pair p, the dyadic sum is
-    sum_n S_n S_n' - sum_p S_p S_p': rows of one pair share both partners and would count twice.
+    org_id among the effects stands for the pair; the option `partners` adds the effects of both
+    partners, in each year or over all of them.
+
+    Raises:
+        NotEstimable: as `gravity_poisson`; effects other than pair and year; or a row whose two
+            partners are one, or a pair twice in a year.
     """
-    by_pair = np.zeros((int(pair.max()) + 1, scores.shape[1]))
-    np.add.at(by_pair, pair, scores)
-    own = by_pair.T @ by_pair
-    if cluster == "pair":
-        return own, len(by_pair)
-    by_node = np.zeros((int(max(a.max(), b.max())) + 1, scores.shape[1]))
-    np.add.at(by_node, a, scores)
-    np.add.at(by_node, b, scores)
-    return by_node.T @ by_node - own, len(np.unique(np.r_[a, b]))
+    spec = design.spec
+    if set(spec.effects) - {"org_id", "year"}:
+        reason = "gravity has effects of pairs (org_id), years and partners alone"
+        raise NotEstimable("effects", spec.name, reason)
+    named = {"org_id": "pair", "year": "year"}
+    effects = [named[effect] for effect in spec.effects]
+    if spec.option("partners") != "none":
+        effects = [e for e in effects if e != "year" or spec.option("partners") == "node"]
+        effects.append(str(spec.option("partners")))
+    first, second = (codes.astype(str).tolist() for codes in member_codes(design))
+    directed = bool(spec.option("directed"))
+    try:
+        dyads = Dyads.of(first, second, design.year, directed=directed)
+    except ValueError as error:
+        raise NotEstimable("not_dyads", spec.name, f"{spec.name}: {error}") from error
+    found = gravity_poisson(dyads, design.y, design.x, design.labels, effects=effects)
+    steps = [(SILENT, ~found.silent), (SEPARATED, found.rows)]
+    sample = cut_sample(design, steps if SEPARATED in found.dropped else steps[:1])
+    text = f"{found.n_pairs} pairs of {found.n_nodes} partners, effects of {', '.join(effects)}"
+    place = [design.labels.index(term) for term in found.terms]
+    return assemble_estimate(
+        design,
+        Fit(
+            sample=sample,
+            coefficients=found.coefficients,
+            influence=cluster_sums(found.influence, sample),
+            fitted=found.fitted,
+            columns=np.array(place, dtype=np.int64),
+            collinear=np.array([design.labels.index(t) for t in found.collinear], dtype=np.int64),
+            statistics=poisson_statistics(sample.y, found.fitted),
+            iterations=found.iterations,
+            covariance=found.covariance,
+            se_convention=DYADIC,
+            dof=found.dof,
+            warnings=(MENDED,) if found.truncated else (),
+            diagnostics={"dyads": Diagnostic(text, float(found.n_pairs))},
+        ),
+    )

@@ -22,6 +22,8 @@ from tertius.terms import parse_term
 
 MANY_VALUES = 10
 CHANGES = 50
+FIRST_ROWS = 1000
+FEW_ROWS = 30
 HANSEN_ONE = 0.99
 CURVED = 0.05
 """A square with a larger p value claims no curve, so that its turning point says nothing."""
@@ -85,8 +87,14 @@ def _complements(design: Design) -> list[str]:
     """Pairs of regressors whose sum is the same wherever both are defined."""
     names = sorted({v for label in design.spec.regressors for v in parse_term(label).variables})
     columns = {v: design.frame[v].cast(pl.Float64).fill_null(np.nan).to_numpy() for v in names}
+    spans = {v: float(np.fmax.reduce(x) - np.fmin.reduce(x)) for v, x in columns.items()}
     found = []
     for one, two in combinations(names, 2):
+        first = columns[one][:FIRST_ROWS] + columns[two][:FIRST_ROWS]
+        # sums that differ among the first rows differ among all of them
+        share = np.sqrt(len(first) / max(len(columns[one]), 1))
+        if float(np.nanstd(first) if np.isfinite(first).any() else 0.0) * share > 1e-6 * spans[one]:
+            continue
         both = np.isfinite(columns[one]) & np.isfinite(columns[two])
         x, total = columns[one][both], (columns[one] + columns[two])[both]
         if both.sum() > 2 and x.std() > 0 and float(total.std()) < 1e-9 * float(x.std()):
@@ -116,6 +124,24 @@ def _winsorised_outcome(design: Design) -> list[str]:
     at_top, below = int(counts[-1]), int(counts[-6:-1].max())
     piled = at_top >= max(5, 0.005 * int(counts.sum())) and at_top > 2 * below
     return [design.spec.outcome_column] if piled else []
+
+
+def _truncated_outcome(design: Design) -> list[str]:
+    """A count whose mean in the last of five or more years is below half that of the three before.
+
+    Years of fewer than `FEW_ROWS` rows say nothing.
+    """
+    if ESTIMATORS[design.spec.estimator].link != "log":
+        return []
+    known = np.isfinite(design.y)
+    rows = np.bincount(design.year[known])
+    sums = np.bincount(design.year[known], weights=design.y[known])
+    if len(rows) < 5 or rows[-1] < FEW_ROWS:
+        return []
+    last, before = sums[-1] / rows[-1], sums[-4:-1].sum() / max(rows[-4:-1].sum(), 1)
+    if last >= before / 2:
+        return []
+    return [f"{design.spec.outcome_column} ({last:.3g} after {before:.3g})"]
 
 
 def _raw(design: Design, variable: str) -> tuple[FloatArray, IntArray, IntArray]:
@@ -164,11 +190,19 @@ def _cumulative_regressor(design: Design) -> list[str]:
     focal = sorted({v for label in design.spec.terms for v in parse_term(label).variables})
     found = []
     for variable in focal:
+        if _falls(design, variable, FIRST_ROWS):
+            continue
         x, firm, _ = _raw(design, variable)
         step = np.diff(x)[np.diff(firm) == 0]
         if (step > 0).sum() >= CHANGES and not (step < 0).any():
             found.append(variable)
     return found
+
+
+def _falls(design: Design, variable: str, rows: int) -> bool:
+    """Whether a variable falls within a firm among the first rows."""
+    x = design.frame[variable][:rows].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    return bool((np.diff(x)[np.diff(design.firm[:rows]) == 0] < 0).any())
 
 
 # --- from the result -----------------------------------------------------------------------------
@@ -239,6 +273,7 @@ DESIGN_RULES: Mapping[str, DesignRule] = {
     "complements": _complements,
     "log_of_counts": _log_of_counts,
     "winsorised_outcome": _winsorised_outcome,
+    "truncated_outcome": _truncated_outcome,
     "square_of_standardised": _square_of_standardised,
     "cumulative_regressor": _cumulative_regressor,
 }

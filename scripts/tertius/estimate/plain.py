@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from tertius.estimate.result import Estimate
 from tertius.model_spec import parse_term
+from tertius.ratios import percent_of
 
 
 def plain_effects(estimate: Estimate) -> dict[str, str]:
@@ -29,9 +28,9 @@ def _change(estimate: Estimate, step: float) -> str:
     """A change of the index by `step`, in words."""
     outcome = estimate.spec.outcome_column
     if estimate.link == "log":
-        return f"{100 * math.expm1(step):+.1f} % in expected {outcome}"
+        return f"{percent_of(step):+.1f} % in expected {outcome}"
     if estimate.link == "logit":
-        return f"{100 * math.expm1(step):+.1f} % in the odds of {outcome}"
+        return f"{percent_of(step):+.1f} % in the odds of {outcome}"
     if estimate.mean_outcome > 0:
         share = 100 * step / estimate.mean_outcome
         return f"{step:+.4g} in {outcome} ({share:+.1f} % of its mean)"

@@ -26,6 +26,7 @@ from tertius.estimate.threshold_search import (
     SearchSettings,
     ThresholdStep,
     search_count_threshold,
+    search_kink,
     search_thresholds,
 )
 from tertius.model_spec import parse_term
@@ -210,14 +211,15 @@ def fit_kink(design: Design) -> Estimate:
     """Kink regression b1 x + b2 (x - g)+ (Hansen 2017), the test of a slope that declines.
 
     Unlike a jump, a kink is estimated at the usual root-n rate: the clustered covariance is that of
-    nonlinear least squares and includes g. p of the kink is by firm signs.
+    nonlinear least squares and includes g. p of the kink and the interval of its place, which
+    inverts the likelihood ratio, are by firm signs; the normal interval of g is too short.
 
     Raises:
         NotEstimable: as `fit_threshold`, or the slope does not change at all.
     """
     setup = _setup(design, counts=False, kink=True)
     settings = _settings(design)
-    step = search_thresholds(setup.data, 1, settings)[0]
+    step = search_kink(setup.data, settings)
     data = setup.data
     bend = switch_columns(data, step.gamma)
     x = np.hstack([data.x[:, None], bend, data.w])
@@ -232,8 +234,10 @@ def fit_kink(design: Design) -> Estimate:
     names = (setup.label, f"{setup.label}[change above kink]", *rest)
     scores = cluster_sums(jacobian * fit.residuals[:, None], setup.sample)
     text = (
-        f"slope of {setup.label} changes by {change:.4g} at {step.gamma + setup.shift:.4g}: "
-        f"F = {step.f_statistic:.2f}, bootstrap p = {step.p_value:.3f}"
+        f"slope of {setup.label} changes by {change:.4g} at {step.gamma + setup.shift:.4g} "
+        f"(interval by the likelihood ratio {step.low + setup.shift:.4g} to "
+        f"{step.high + setup.shift:.4g}): F = {step.f_statistic:.2f}, "
+        f"bootstrap p = {step.p_value:.3f}"
     )
     kink = Diagnostic(
         text,

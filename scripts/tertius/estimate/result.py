@@ -23,6 +23,7 @@ CONSTANT = "constant"
 """Term of the constant, where an estimator reports one; it counts as one of the years in K."""
 FEW_CLUSTERS = 50
 LITTLE_WITHIN = 0.10
+MANY_ROWS, QUANTILE_BINS = 10_000, 1000
 STATISTICS = ("r2_within", "log_likelihood", "deviance", "pseudo_r2")
 """Keys of `Estimate.statistics`, as they stand in fit.json."""
 
@@ -239,7 +240,8 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
     """
     spec, sample = design.spec, fit.sample
     ids = sample.cluster_ids
-    frame = design.frame.filter(pl.Series(sample.rows)).drop("y_status")
+    rows = design.frame if sample.rows.all() else design.frame.filter(pl.Series(sample.rows))
+    frame = rows.drop("y_status")
     frame = frame.insert_column(frame.columns.index("y") + 1, pl.Series("fitted", fit.fitted))
     labels = fit.terms or tuple(design.labels[j] for j in fit.columns)
     covariance, words, dof = _covariance_of(design, fit, len(labels))
@@ -341,7 +343,7 @@ def describe_variables(design: Design, frame: pl.DataFrame) -> dict[str, Variabl
         x, code = (values, firm) if whole else (values[ok], firm[ok])
         counts = sizes if whole else np.maximum(np.bincount(code), 1)
         spread = x - (np.bincount(code, weights=x) / counts)[code]
-        p5, p95 = np.quantile(x, [0.05, 0.95])
+        p5, p95 = quantiles(x, (0.05, 0.95))
         out[label] = VariableStats(
             variable=base.variable,
             transform=base.transform,
@@ -359,6 +361,25 @@ def describe_variables(design: Design, frame: pl.DataFrame) -> dict[str, Variabl
             winsor_high=base.winsor_high,
         )
     return out
+
+
+def quantiles(x: FloatArray, shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Quantiles of (n,) values, to the bit those of `np.quantile`, without ordering all of them."""
+    low, high = float(x.min()), float(x.max())
+    if len(x) < MANY_ROWS or not low < high:
+        return tuple(float(q) for q in np.quantile(x, shares))
+    bins = np.minimum(((x - low) * (QUANTILE_BINS / (high - low))).astype(np.int16), QUANTILE_BINS)
+    below = np.r_[0, np.cumsum(np.bincount(bins))]
+    found = []
+    for share in shares:
+        place = share * (len(x) - 1)
+        rank = math.floor(place)
+        first, last = np.searchsorted(below, [rank, rank + 1], side="right") - 1
+        near = np.sort(x[(bins >= first) & (bins <= last)])
+        a, b = (float(v) for v in near[[rank - below[first], rank + 1 - below[first]]])
+        t = place - rank
+        found.append(b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t)
+    return tuple(found)
 
 
 def _result_warnings(

@@ -77,24 +77,32 @@ def make_sample(design: Design, reasons: Reasons, steps: tuple[int, ...]) -> Sam
     name = design.spec.name
     ledger, dropped = _ledger(design, reasons, steps)
     rows = reasons == KEPT
+    whole = bool(rows.all())
     if not rows.any():
         raise NotEstimable("no_rows", name, f"{name}: no row carries information ({dropped})")
-    cluster, used = renumber(design.cluster[rows])
+    cluster, used = renumber(design.cluster if whole else design.cluster[rows])
     if len(used) < 2:
         raise NotEstimable("too_few_clusters", name, f"{name} has a single cluster")
-    effects = {name: renumber(codes[rows])[0] for name, codes in design.effects.items()}
+    effects = {
+        name: renumber(codes if whole else codes[rows])[0] for name, codes in design.effects.items()
+    }
     if not effects:
         effects = {"": np.zeros(int(rows.sum()), dtype=np.int64)}
     return Sample(
         rows=rows,
-        y=design.y if rows.all() else design.y[rows],
-        x=design.x if rows.all() else design.x[rows],
+        y=design.y if whole else design.y[rows],
+        x=design.x if whole else design.x[rows],
         effects=lay_out_effects(effects),
         cluster=cluster,
-        cluster_ids=tuple(str(design.cluster_ids[c]) for c in used),
+        cluster_ids=_names(design.cluster_ids, used),
         ledger=ledger,
         dropped=dropped,
     )
+
+
+def _names(names: tuple[str, ...], used: IntArray) -> tuple[str, ...]:
+    """Names of the codes in use."""
+    return names if len(used) == len(names) else tuple(names[c] for c in used)
 
 
 def cut_sample(design: Design, steps: Sequence[tuple[str, BoolArray]]) -> Sample:
@@ -134,7 +142,7 @@ def _ledger(
         left &= ~gone
         if gone.any():
             dropped[STEPS[step]] = int(gone.sum())
-        firms = len(np.unique(design.firm[left]))
+        firms = int(np.count_nonzero(np.bincount(design.firm[left])))
         ledger.append(LedgerStep(f"{STEPS[step]} dropped", int(left.sum()), firms))
     return tuple(ledger), dropped
 
@@ -142,6 +150,8 @@ def _ledger(
 def renumber(codes: IntArray) -> tuple[IntArray, IntArray]:
     """Codes 0..m-1 in the same order without gaps, and the old codes."""
     used = np.flatnonzero(np.bincount(codes))
+    if len(used) and used[-1] == len(used) - 1:  # without gaps as they are
+        return codes, used.astype(np.int64)
     lookup = np.zeros(int(codes.max()) + 1, dtype=np.int64)
     lookup[used] = np.arange(len(used))
     return lookup[codes], used.astype(np.int64)

@@ -9,7 +9,7 @@ arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +80,9 @@ class Curve:
         ratio: FloatArray = (self.ssr - self.ssr[self.best]) / self.variance
         return ratio
 
-    def interval(self, level: float) -> tuple[float, float]:
-        """Hull of the candidates that LR does not reject: LR(g) <= c(1 - level)."""
-        inside = self.grid[self.likelihood_ratio <= critical_value(1 - level)]
+    def interval(self, critical: float) -> tuple[float, float]:
+        """Hull of the candidates that LR does not reject: LR(g) <= `critical`."""
+        inside = self.grid[self.likelihood_ratio <= critical]
         return float(inside.min()), float(inside.max())
 
 
@@ -325,19 +325,36 @@ def _sign_draws(
     seed: int,
 ) -> tuple[FloatArray, FloatArray]:
     """(B,) null sums of squares and best gains under firm signs: products of sums by firm."""
-    effects, n_groups = data.effects, data.effects.n_groups
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(draws, n_groups))
+    signs = _firm_signs(data, draws, seed)
     # x, q and effects are fixed: e* differs by the sign of each firm alone
-    on_base = signs @ effects.group_sums(clean.rest * residuals[:, None])
+    on_base = signs @ data.effects.group_sums(clean.rest * residuals[:, None])
     ssr0 = float(residuals @ residuals) - (on_base**2).sum(axis=1)
     best = np.full(draws, -np.inf)
+    for _, part, cross in _sign_blocks(data, moments, residuals, signs, on_base):
+        best = np.maximum(best, part.gains(cross).max(axis=1))
+    return ssr0, best
+
+
+def _firm_signs(data: ThresholdData, draws: int, seed: int) -> FloatArray:
+    """(B, G) Rademacher signs."""
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(draws, data.effects.n_groups))
+    return np.asarray(signs, dtype=np.float64)
+
+
+def _sign_blocks(
+    data: ThresholdData,
+    moments: _Moments,
+    residuals: FloatArray,
+    signs: FloatArray,
+    on_base: FloatArray,
+) -> Iterator[tuple[slice, _Moments, FloatArray]]:
+    """Blocks of candidates, with (B, b, 2) products of their columns and the signed residuals."""
     weighted = moments.doubled * residuals[:, None]
     for start in range(0, len(moments.grid), BLOCK):
         block = slice(start, min(start + BLOCK, len(moments.grid)))
-        size = block.stop - block.start
-        cross = np.empty((draws, size, 2))
+        cross = np.empty((len(signs), block.stop - block.start, 2))
         for i in (0, 1):
-            tails = _group_tails(weighted[:, i], moments.bins, block, effects)
+            tails = _group_tails(weighted[:, i], moments.bins, block, data.effects)
             cross[:, :, i] = signs @ tails - on_base @ moments.project[block, i].T
         part = _Moments(
             moments.grid[block],
@@ -347,8 +364,44 @@ def _sign_draws(
             moments.project[block],
             data,
         )
-        best = np.maximum(best, part.gains(cross).max(axis=1))
-    return ssr0, best
+        yield block, part, cross
+
+
+def kink_critical_value(
+    data: ThresholdData, curve: Curve, residuals: FloatArray, *, level: float, draws: int, seed: int
+) -> float:
+    """Bootstrap critical value of LR at the kink (Hansen 2017, section 5, by firm signs).
+
+    y* is the fitted kink model plus the residuals of each firm under a common sign; LR* is the fall
+    of the sum of squares from the fitted kink to the best one, over the residual variance. The set
+    of kinks whose LR stays below the quantile keeps its level where the normal interval of the kink
+    is short, and where spread and dependence differ between firms.
+
+    Args:
+        data: with `kink`. curve: of it. residuals: (n,) of the model with the kink.
+        level: of the interval. draws, seed: of the signs.
+    """
+    clean = _annihilator(_base(data, ()), data.effects)
+    moments = _moments(data, curve.grid, clean)
+    bend = clean.residual(switch_columns(data, curve.gamma)[:, 0])
+    residual = clean.residual(data.y)
+    change = float(bend @ residual) / float(bend @ bend)
+    signs = _firm_signs(data, draws, seed)
+    on_base = signs @ data.effects.group_sums(clean.rest * residuals[:, None])
+    along = signs @ data.effects.group_sums((bend * residuals)[:, None])[:, 0]
+    ssr0 = (
+        change**2 * float(bend @ bend)
+        + 2 * change * along
+        + float(residuals @ residuals)
+        - (on_base**2).sum(axis=1)
+    )
+    gains = np.empty((draws, len(curve.grid)))
+    mean = change * moments.cross(bend)
+    for block, part, cross in _sign_blocks(data, moments, residuals, signs, on_base):
+        gains[:, block] = part.gains(cross + mean[block])
+    best = gains.max(axis=1)
+    ratio = (best - gains[:, curve.best]) / ((ssr0 - best) / curve.free)
+    return float(np.quantile(ratio, level, method="higher"))
 
 
 def _group_tails(values: FloatArray, bins: IntArray, block: slice, effects: Effects) -> FloatArray:

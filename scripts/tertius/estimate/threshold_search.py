@@ -16,6 +16,8 @@ from tertius.estimate.threshold import (
     ThresholdData,
     bootstrap_p,
     candidate_grid,
+    critical_value,
+    kink_critical_value,
     switch_columns,
     threshold_curve,
 )
@@ -79,7 +81,7 @@ def search_thresholds(
             break
         p = _test(data, curve, found, settings)
         accepted = p < settings.alpha
-        low, high = curve.interval(settings.level)
+        low, high = curve.interval(critical_value(1 - settings.level))
         steps.append(
             ThresholdStep(number, curve.gamma, low, high, curve.f_statistic, p, accepted, curve)
         )
@@ -91,16 +93,44 @@ def search_thresholds(
     return tuple(steps)
 
 
-def _test(
-    data: ThresholdData, curve: Curve, given: Sequence[float], settings: SearchSettings
-) -> float:
-    columns = [switch_columns(data, gamma) for gamma in (*given, curve.gamma)]
-    x = np.hstack([data.x[:, None], data.w, *columns])
-    residuals = absorbed_ols(x, data.y, data.effects).residuals
-    return bootstrap_p(
+def search_kink(data: ThresholdData, settings: SearchSettings) -> ThresholdStep:
+    """The kink of least squares, its test by firm signs, and its interval (Hansen 2017).
+
+    The interval inverts the likelihood ratio with the critical value of `kink_critical_value`.
+
+    Raises:
+        NotEstimable: no candidate.
+    """
+    curve = threshold_curve(data, (), settings.n_grid, settings.trim)
+    residuals = _residuals(data, (curve.gamma,))
+    p = _test(data, curve, (), settings)
+    critical = kink_critical_value(
         data,
         curve,
         residuals,
+        level=settings.level,
+        draws=settings.draws,
+        seed=settings.seed + 1,
+    )
+    low, high = curve.interval(critical)
+    accepted = p < settings.alpha
+    return ThresholdStep(1, curve.gamma, low, high, curve.f_statistic, p, accepted, curve)
+
+
+def _residuals(data: ThresholdData, gammas: Sequence[float]) -> FloatArray:
+    """(n,) residuals of the model with the given thresholds."""
+    columns = [switch_columns(data, gamma) for gamma in gammas]
+    x = np.hstack([data.x[:, None], data.w, *columns])
+    return absorbed_ols(x, data.y, data.effects).residuals
+
+
+def _test(
+    data: ThresholdData, curve: Curve, given: Sequence[float], settings: SearchSettings
+) -> float:
+    return bootstrap_p(
+        data,
+        curve,
+        _residuals(data, (*given, curve.gamma)),
         given,
         draws=settings.draws,
         seed=settings.seed + len(given),
@@ -116,7 +146,7 @@ def _refined(
     for place in range(len(found) - 1):
         others = found[:place] + found[place + 1 :]
         curve = threshold_curve(data, others, settings.n_grid, settings.trim)
-        low, high = curve.interval(settings.level)
+        low, high = curve.interval(critical_value(1 - settings.level))
         found[place] = curve.gamma
         steps[place] = replace(steps[place], gamma=curve.gamma, low=low, high=high, curve=curve)
     return found, steps

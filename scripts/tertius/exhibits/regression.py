@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tertius.catalogue.missteps import MISSTEPS
 from tertius.exhibits.labels import EFFECT_WORDS, Labels, is_undefined_dummy
 from tertius.exhibits.results import ModelResult
 from tertius.exhibits.style import count, interval, p_relation, real, stars
 from tertius.exhibits.table import Cell, Row, Table, decimal_cell
 from tertius.model_spec import base_variables
 
+SAMPLES = MISSTEPS["sample_changes"]
 STAR_NOTE = "* p < 0.05, ** p < 0.01, *** p < 0.001 (two-sided, not adjusted)."
 
 
@@ -48,6 +50,7 @@ def regression_table(
         refused: models that were asked for but could not be estimated, with the reason; told in
             the notes.
     """
+    models, strangers = _on_one_sample(models)
     terms = style.rows or default_rows(models, style.controls)
     body = [row for term in terms for row in _term_rows(term, models, labels, style)]
     heads = (
@@ -62,8 +65,41 @@ def regression_table(
         stub="Term",
         heads=heads if models else (("",),),
         rows=(*body, *_summary_rows(models, labels, terms)) if models else (),
-        notes=_notes(models, labels, style, refused or {}),
+        notes=_notes(models, labels, style, {**(refused or {}), **strangers}),
     )
+
+
+def changed_samples(models: Sequence[ModelResult]) -> dict[str, str]:
+    """Models on other rows than the first model of their outcome, and what to say of each."""
+    first: dict[str, ModelResult] = {}
+    found: dict[str, str] = {}
+    for model in models:
+        base = first.setdefault(str(model.fit["outcome"]), model)
+        if not model.sample.sort("org_id", "year").equals(base.sample.sort("org_id", "year")):
+            own, other = (count(m.fit["n_obs"]) for m in (model, base))
+            found[model.name] = (
+                f"{own} rows beside {other} of {base.name.replace('_', ' ')}: {SAMPLES.reason} "
+                f"[{SAMPLES.source}]"
+            )
+    return found
+
+
+def _on_one_sample(
+    models: Sequence[ModelResult],
+) -> tuple[Sequence[ModelResult], dict[str, str]]:
+    """Models to show, and those left out because their setting stops on a change of the sample."""
+    found = changed_samples(models)
+    stopped = {
+        model.name: f"{found[model.name]}; estimation.missteps.{SAMPLES.id} says stop"
+        for model in models
+        if model.name in found and _action(model) == "stop"
+    }
+    return [model for model in models if model.name not in stopped], stopped
+
+
+def _action(model: ModelResult) -> str:
+    chosen = model.spec.get("missteps") or {}
+    return str(chosen.get(SAMPLES.id, SAMPLES.action))
 
 
 def default_rows(models: Sequence[ModelResult], controls: bool) -> tuple[str, ...]:
@@ -193,6 +229,10 @@ def _notes(
     if proxies:
         named = "; ".join(labels.variable(code) for code in proxies)
         notes.append(f"Proxies of this project, without a canonical source: {named}.")
+    changed = changed_samples(models)
+    for place, model in enumerate(models, start=1):
+        if model.name in changed and _action(model) == "warn":
+            notes.append(f"({place}) {changed[model.name]}.")
     return (*notes, *_column_notes(models, labels), *lost)
 
 

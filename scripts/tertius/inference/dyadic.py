@@ -15,13 +15,19 @@ from tertius.inference.multiway import positive_part
 
 @dataclass(frozen=True, eq=False)
 class DyadicCovariance:
-    """(k, k) dyadic-robust covariance; `repaired` counts negative eigenvalues set to 0."""
+    """(k, k) dyadic-robust covariance; `repaired` counts negative eigenvalues set to 0.
+
+    `dof` (k,) are degrees of freedom of t: Satterthwaite's (1946) for products of independent
+    dyads, (sum_d S_d^2)^2 / sum_{d, d' share a node} S_d^2 S_d'^2, at most N - 1. The difference of
+    two sums is noisy: with all dyads of N nodes alike they are about N / 4.
+    """
 
     covariance: FloatArray
     heteroskedastic: FloatArray
     n_dyads: int
     n_nodes: int
     repaired: int
+    dof: FloatArray
 
     @property
     def std_errors(self) -> FloatArray:
@@ -72,6 +78,11 @@ def dyadic_covariance(
     used = len(np.unique(np.r_[low, high]))
     factor = used / (used - 1) if small_sample else 1.0
     own = at_dyads.T @ at_dyads
+    squares = at_dyads**2
+    ends = np.zeros((len(at_dyads), 2), dtype=np.int64)
+    ends[dyad] = np.column_stack([low, high])
+    around = sums_by_code(squares, ends[:, 0], n_nodes) + sums_by_code(squares, ends[:, 1], n_nodes)
+    shared = (around**2).sum(axis=0) - (squares**2).sum(axis=0)
     repaired = positive_part(factor * (at_nodes.T @ at_nodes - own))
     return DyadicCovariance(
         repaired.covariance,
@@ -79,6 +90,7 @@ def dyadic_covariance(
         len(at_dyads),
         used,
         repaired.repaired,
+        np.minimum(squares.sum(axis=0) ** 2 / shared, used - 1.0),
     )
 
 

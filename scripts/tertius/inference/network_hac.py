@@ -25,9 +25,10 @@ class NetworkHac:
     """Network-HAC covariance beside the firm-clustered one.
 
     `bandwidth` is in steps; ties at that distance and beyond weigh 0. `std_errors` are the larger
-    of the two, term by term. `repaired` counts negative eigenvalues set to 0; `outside` the firms
-    that are not in the network (distance to all others infinite). `profile` (L + 1, k) sums the
-    products of influences of pairs at each distance 0, 1, ... below the bandwidth.
+    of the two, term by term; `dof` (k,) are the degrees of freedom of t beside them. `repaired`
+    counts negative eigenvalues set to 0; `outside` the firms that are not in the network (distance
+    to all others infinite). `profile` (L + 1, k) sums the products of influences of pairs at each
+    distance 0, 1, ... below the bandwidth.
     """
 
     terms: tuple[str, ...]
@@ -41,6 +42,7 @@ class NetworkHac:
     outside: int
     repaired: int
     profile: FloatArray
+    dof: FloatArray
 
     @property
     def std_errors(self) -> FloatArray:
@@ -55,7 +57,7 @@ class NetworkHac:
         text = (
             f"{term}: network-HAC standard error {hac:.4g} ({self.kernel} kernel, bandwidth "
             f"{self.bandwidth:.2f} steps) beside {firm:.4g} clustered by firm; the larger, "
-            f"{used}, is used."
+            f"{used}, is used with {self.dof[j]:.0f} degrees of freedom."
         )
         if self.outside:
             text += f" {self.outside:,} of {self.n_firms:,} firms have no place in the network."
@@ -109,7 +111,7 @@ def network_hac(
     *,
     mean_path: float,
     bandwidth: float | None = None,
-    kernel_name: str = "bartlett",
+    kernel_name: str = "parzen",
     factor: float = 1.0,
     threads: int | None = None,
 ) -> NetworkHac:
@@ -118,6 +120,11 @@ def network_hac(
     l is the number of steps in the pooled network, its weights ignored; pairs without a path weigh
     0. Negative eigenvalues are set to 0. Report the larger of this and the firm-clustered error.
 
+    The sum is a noisy estimate: its degrees of freedom are those of Satterthwaite (1946) for
+    products of independent influences, (sum_i psi_i^2)^2 / sum_ij K(l_ij/b)^2 psi_i^2 psi_j^2, at
+    most G - 1. Weights below 1 leave out a part of the dependence; Parzen's, which fall slowly at
+    first, leave out less of that between direct partners than Bartlett's 1 - z once b exceeds 5.
+
     Args:
         influence: (G, k) influences by firm, as in `Estimate.influence`.
         firm_ids: (G,) identifiers; those not in the graph only add their own products.
@@ -125,7 +132,7 @@ def network_hac(
         terms: (k,) names.
         mean_path: mean path length of the giant component (`measures.whole.mean_path_length`).
         bandwidth: in steps; `bandwidth_of` by default.
-        kernel_name: bartlett, parzen or uniform.
+        kernel_name: parzen, bartlett or uniform.
         factor: small-sample factor on both covariances.
         threads: the result does not depend on it.
 
@@ -146,22 +153,27 @@ def network_hac(
         raise ValueError(f"a bandwidth of {width} steps leaves no firm by itself")
     depth = math.ceil(width) - 1
     weights = np.array([kernel_weight(kernel_name, d / width) for d in range(depth + 1)])
-    on_graph = np.zeros((graph.n_nodes, influence.shape[1]))
+    k = influence.shape[1]
+    # squares stand beside the influences: their weighted products give the degrees of freedom
+    values = np.hstack([influence, influence**2])
+    on_graph = np.zeros((graph.n_nodes, 2 * k))
     inside = at >= 0
-    on_graph[at[inside]] = influence[inside]
+    on_graph[at[inside]] = values[inside]
     roots = np.sort(at[inside])
     blocks = [roots[i : i + FEW_ROOTS] for i in range(0, len(roots), FEW_ROOTS)]
 
     def work(block: IntArray) -> FloatArray:
-        rings = np.zeros((depth + 1, influence.shape[1], influence.shape[1]))
+        rings = np.zeros((depth + 1, 2 * k, 2 * k))
         _ring_products(graph.indptr, graph.indices, on_graph, block, rings)
         return rings
 
-    rings = np.zeros((depth + 1, influence.shape[1], influence.shape[1]))
+    rings = np.zeros((depth + 1, 2 * k, 2 * k))
     for part in run_blocks(work, blocks, threads):
         rings += part
-    alone = influence[~inside]
+    alone = values[~inside]
     rings[0] += alone.T @ alone
+    squares = np.einsum("l,lkk->k", weights**2, rings)[k:]
+    rings = rings[:, :k, :k]
     meat = np.tensordot(weights, rings, axes=1)
     repaired = positive_part(factor * (meat + meat.T) / 2)
     clustered = factor * influence.T @ influence
@@ -177,6 +189,7 @@ def network_hac(
         int((~inside).sum()),
         repaired.repaired,
         np.einsum("lkk->lk", rings) * factor,
+        np.minimum(np.diag(influence.T @ influence) ** 2 / squares, n - 1.0),
     )
 
 

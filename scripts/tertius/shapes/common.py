@@ -201,14 +201,18 @@ def outcome_words(estimate: Estimate) -> str:
 
 
 def number(value: float) -> str:
-    """A number for a sentence: four significant digits, plain infinity."""
+    """A number for a sentence: four significant digits, plain infinity, undefined."""
+    if math.isnan(value):
+        return "undefined"
     if math.isinf(value):
         return "infinity" if value > 0 else "minus infinity"
     return f"{value:.4g}"
 
 
 def p_words(p: float) -> str:
-    """``p = 0.012`` or ``p < 0.001``."""
+    """``p = 0.012`` or ``p < 0.001``; ``p undefined`` where there is none."""
+    if math.isnan(p):
+        return "p undefined"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 

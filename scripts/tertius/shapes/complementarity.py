@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from tertius.arrays import BoolArray, FloatArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.result import Estimate
 from tertius.model_spec import Term, canonical_term
+from tertius.ratios import ratios_of
 from tertius.shapes.common import base_of, model_terms, number, outcome_words, p_words, term_at
 from tertius.shapes.indirect import numerical_gradient
 from tertius.shapes.joint import JointResult, Scalar, ShapeStep, decide_sign, joint_result, scalar
@@ -146,21 +148,23 @@ def _cross_difference(
         found = []
         for shift in shifts:
             change = shift @ theta[:, places].T
-            moved = (
-                fitted[:, None] * np.exp(change)
-                if estimate.link == "log"
-                else (fitted[:, None] + change)
-            )
+            moved = fitted[:, None] + change
+            if estimate.link == "log":
+                moved = fitted[:, None] * ratios_of(change)
             found.append(moved.mean(axis=0))
         return np.stack(found, axis=1)
 
     def contrast(theta: FloatArray) -> FloatArray:
         return np.asarray(means(theta) @ np.array([1.0, -1.0, -1.0, 1.0]))
 
-    gradient = numerical_gradient(contrast, estimate.coefficients)
-    point = means(estimate.coefficients[None])[0]
+    # expected counts beyond the range of floats are infinite, their contrast has no error
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient = numerical_gradient(contrast, estimate.coefficients)
+        point = means(estimate.coefficients[None])[0]
+        value = float(contrast(estimate.coefficients[None])[0])
     corners = (float(point[0]), float(point[1]), float(point[2]), float(point[3]))
-    value = float(contrast(estimate.coefficients[None])[0])
+    if not np.isfinite(gradient).all():
+        return corners, Scalar(value, *[math.nan] * 7)
     error = estimate.std_error_of(gradient)
     return corners, scalar(value, error, estimate.dof, estimate.spec.confidence)
 

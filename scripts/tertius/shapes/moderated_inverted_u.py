@@ -18,6 +18,7 @@ from tertius.arrays import FloatArray
 from tertius.estimate.result import Estimate
 from tertius.inference.covariance import p_value_of
 from tertius.model_spec import canonical_term
+from tertius.ratios import ratio_of
 from tertius.shapes.common import GRID_POINTS, ShapeResult, base_of, effect_curve, number, p_words
 from tertius.shapes.inverted_u import inverted_u_test
 from tertius.shapes.sign import ScalarTest, is_stated, scalar_test, side_of, sided_p, sign_decision
@@ -284,7 +285,7 @@ def _count_curvature(
     start = model.b1 * mean + model.b2 * mean**2
     tilt, bend = model.b1 + model.b3 * d, model.b2 + model.b4 * d
     rise = tilt * u + bend * u**2 + estimate.coefficient(z) * d - start
-    return curvature * math.exp(rise) if rise < 700 else math.copysign(math.inf, curvature)
+    return curvature * ratio_of(rise)
 
 
 def _bend(

@@ -16,6 +16,7 @@ from tertius.estimate.columns import NotEstimable
 from tertius.estimate.result import Estimate, confidence_interval
 from tertius.inference.covariance import p_value_of
 from tertius.model_spec import Term, canonical_term
+from tertius.ratios import ratio_of, ratios_of
 from tertius.shapes.common import (
     GRID_POINTS,
     ShapeResult,
@@ -197,7 +198,7 @@ def moderation_test(
         difference=_slope_difference(estimate, x, z, points),
         johnson_neyman=neyman,
         regions_in_data=inside,
-        ratio=math.exp(test.value) if estimate.link == "log" else math.nan,
+        ratio=ratio_of(test.value) if estimate.link == "log" else math.nan,
         count_effects=counted,
         count_difference=count_gap,
     )
@@ -331,7 +332,8 @@ def count_marginal(estimate: Estimate, x: str, z: str, at: float) -> tuple[float
     a variable of the products is undefined do not enter.
 
     Returns:
-        (value, (k,) gradient over the coefficients).
+        (value, (k,) gradient over the coefficients). Where the expected count of a row is beyond
+        the range of floats the value is infinite or NaN, and the gradient NaN.
 
     Raises:
         NotEstimable: no row has all variables of the products.
@@ -361,12 +363,14 @@ def _average_slope(
     zero = np.zeros(len(fitted))
     shifts = {j: term_at(term, moved) - term_at(term, here) + zero for j, term in touched}
     slopes = {j: term_slope_at(term, x, moved) + zero for j, term in touched}
-    mean = fitted * np.exp(sum((b[j] * shifts[j] for j in shifts), zero))
+    mean = fitted * ratios_of(sum((b[j] * shifts[j] for j in shifts), zero))
     slope = sum((b[j] * slopes[j] for j in slopes), zero)
     gradient = np.zeros(len(b))
-    for j in shifts:
-        gradient[j] = float((mean * (slopes[j] + slope * shifts[j])).mean())
-    return float((mean * slope).mean()), gradient
+    with np.errstate(over="ignore", invalid="ignore"):
+        for j in shifts:
+            gradient[j] = float((mean * (slopes[j] + slope * shifts[j])).mean())
+        value = float((mean * slope).mean())
+    return value, gradient if np.isfinite(gradient).all() else np.full(len(b), np.nan)
 
 
 def _sentence(

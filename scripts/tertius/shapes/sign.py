@@ -11,6 +11,7 @@ from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.result import Estimate, confidence_interval
 from tertius.inference.covariance import p_value_of
+from tertius.ratios import percent_of
 from tertius.shapes.common import (
     ShapeResult,
     base_of,
@@ -109,7 +110,7 @@ def sign_test(
         p_one_sided=test.p_one_sided,
         p_two_sided=test.p_two_sided,
         effect_within_sd=step,
-        percent_within_sd=100 * math.expm1(step) if estimate.link == "log" else math.nan,
+        percent_within_sd=percent_of(step) if estimate.link == "log" else math.nan,
     )
 
 
@@ -169,7 +170,7 @@ def _sentence(estimate: Estimate, base: str, test: ScalarTest, step: float, reas
     """The finding in words, from its numbers."""
     outcome = estimate.spec.outcome_column
     if estimate.link == "log":
-        change = f"{100 * math.expm1(step):+.1f} % in expected {outcome}"
+        change = f"{percent_of(step):+.1f} % in expected {outcome}"
     else:
         change = f"{number(step)} in {outcome}"
     level = 100 * estimate.spec.confidence

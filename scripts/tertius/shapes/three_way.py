@@ -12,6 +12,7 @@ import polars as pl
 from tertius.arrays import FloatArray
 from tertius.estimate.result import Estimate
 from tertius.model_spec import canonical_term
+from tertius.ratios import ratio_of
 from tertius.shapes.common import (
     base_of,
     number,
@@ -99,7 +100,7 @@ def three_way_test(
         curve=_curve(corners),
         corners=corners,
         differences=differences,
-        ratio=math.exp(test.value) if estimate.link == "log" else math.nan,
+        ratio=ratio_of(test.value) if estimate.link == "log" else math.nan,
     )
     return result
 

@@ -7,6 +7,7 @@ import io
 import math
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from docx import Document
 from openpyxl import load_workbook
 
+from tertius.catalogue.missteps import MISSTEPS
 from tertius.exhibits.backends import WRITERS, fragment_of_page, tex_text, write_table_files
 from tertius.exhibits.build_tables import build_table, model_variables
 from tertius.exhibits.config import Exhibit
@@ -26,6 +28,7 @@ from tertius.exhibits.results import ModelResults
 from tertius.exhibits.style import count, fixed, interval, minus, p_relation, probability, real
 from tertius.exhibits.table import Cell, Row, Table, decimal_cell
 
+STYLE = RegressionStyle()
 IDENTITY = ("table_x", "Position & innovation", "网络位置")
 
 
@@ -142,6 +145,24 @@ def test_proxies_and_conventions_are_in_the_notes(world: Any) -> None:
     said = " ".join(table.notes)
     assert "Technological diversity of the portfolio" in said
     assert "G/(G-1) x (N-1)/(N-K)" in said
+
+
+def test_columns_on_other_rows_are_told_and_stopped(world: Any) -> None:
+    model = next(iter(world.results.estimated.values()))
+    shorter = replace(model, name="shorter", sample=model.sample.head(-5))
+    mixed = replace(model, name="mixed", sample=model.sample.reverse())
+    other = replace(shorter, name="other", fit={**model.fit, "outcome": "another"})
+    table = regression_table(IDENTITY, [model, mixed, shorter, other], world.labels, STYLE)
+    (note,) = [text for text in table.notes if MISSTEPS["sample_changes"].source in text]
+    assert note.startswith("(3) ")
+    assert MISSTEPS["sample_changes"].reason in note
+    for action, columns in (("stop", 1), ("off", 2)):
+        chosen = replace(shorter, spec={**model.spec, "missteps": {"sample_changes": action}})
+        table = regression_table(IDENTITY, [model, chosen], world.labels, STYLE)
+        assert len(table.heads[0]) == columns
+        told = [text for text in table.notes if "sample_changes says stop" in text]
+        assert len(told) == (action == "stop")
+        assert not [text for text in table.notes if text.startswith("(2) ")]
 
 
 def test_a_model_that_was_refused_is_told(world: Any) -> None:

@@ -20,6 +20,7 @@ from tertius.exhibits.style import (
     new_figure,
     real,
 )
+from tertius.ratios import ratios_of
 
 Floats = npt.NDArray[np.float64]
 MAX_RUG = 400
@@ -82,7 +83,7 @@ def quadratic_curve(
     )
     error = z_value * np.sqrt(np.maximum(variance, 0))
     parts = (effect, effect - error, effect + error)
-    drawn = tuple(np.exp(part) for part in parts) if is_ratio else parts
+    drawn = tuple(ratios_of(part) for part in parts) if is_ratio else parts
     return Curve(x, drawn[0], drawn[1], drawn[2], values, centre, is_ratio, *turning)
 
 
