@@ -195,7 +195,7 @@ def write_page(found: dict[str, Any]) -> None:
     parts = [
         "# Estimators: time\n\nWritten by `make bench` (benchmarks/estimators.py). "
         f"{FIRMS:,} simulated firms x {YEARS} years, a tenth of the rows missing, {REGRESSORS} "
-        "regressors. From a frame: one call of ours (`estimate_model`) on the panel as it is stored "
+        "regressors. From a frame: one call of ours (`estimate_model`) on the panel as stored "
         "(text identifiers, a status beside every variable) against one call of pyfixest "
         "(`feols`, `fepois`, lean, without storing data) or linearmodels (`PanelOLS.fit`, data "
         "indexed beforehand) on a numeric frame; ours also searches for missteps and gives the "
