@@ -15,6 +15,7 @@ from benchmarks.monte_carlo.worlds import (
     codes,
     even,
     normal,
+    outcome,
     told,
     world,
 )
@@ -122,9 +123,7 @@ def moderated(b3: float, b4: float, *, count: bool = False) -> Draw:
                 at_zero.shift + 1.984 * at_zero.delta_error,
                 found.p_two_sided,
             ),
-            "curvature": Outcome(
-                p=moderated_inverted_u_test(fit, "x", "z", quantity="curvature").p_two_sided
-            ),
+            "curvature": Outcome(p=outcome(fit, "z:x^2", 0.0).p),
             "parallel": Outcome(p=parallel_shift_test(fit, "x", "z").p_value),
         }
 

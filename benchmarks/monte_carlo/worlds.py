@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,16 @@ import polars as pl
 from scipy import stats
 
 from benchmarks.monte_carlo.harness import Outcome
-from tertius.estimate import Estimate, estimate_model
-from tertius.model_spec import resolve_spec
+from tertius.estimate import (
+    ESTIMATORS,
+    Design,
+    Estimate,
+    LedgerStep,
+    estimate_model,
+    estimator_function,
+)
+from tertius.estimate.columns import base_columns, make_bases, stack_regressors
+from tertius.model_spec import ModelSpec, parse_term, resolve_spec
 from tertius.shapes.joint import Scalar
 
 FIRMS, YEARS = 100, 5
@@ -35,18 +45,73 @@ def estimate(
     terms: list[str],
     **changes: Any,
 ) -> Estimate:
-    """Estimate a model of `y` on terms from plain arrays, through the front door."""
-    frame = pl.DataFrame(
+    """Estimate a model of `y` on terms from plain arrays.
+
+    Where all is defined and no option names columns the design is made here from the arrays; it is
+    that of the front door, without its work on tables.
+    """
+    raw = {"outcome": "y", "lead": 0, "estimator": estimator, "terms": terms, "winsor": None}
+    spec = _spec(json.dumps({**raw, **changes}))
+    entry = ESTIMATORS[estimator]
+    if entry.keys_of("terms", "variable", "column"):
+        return estimate_model(frame_of(columns, firm, year), spec)
+    return estimator_function(entry)(plain_design(columns, firm, year, spec))
+
+
+@lru_cache(maxsize=64)
+def _spec(raw: str) -> ModelSpec:
+    return resolve_spec("world", json.loads(raw))
+
+
+@lru_cache(maxsize=4)
+def _names(n_firms: int) -> tuple[str, ...]:
+    return tuple(f"{i:05d}" for i in range(n_firms))
+
+
+def frame_of(columns: Mapping[str, np.ndarray], firm: np.ndarray, year: np.ndarray) -> pl.DataFrame:
+    """A panel whose every value is ok."""
+    names = np.array(_names(int(firm.max()) + 1))
+    status = {f"{name}_status": pl.repeat("ok", len(firm), eager=True) for name in columns}
+    return pl.DataFrame(
         {
-            "org_id": pl.Series(firm).cast(pl.String).str.zfill(5),
+            "org_id": pl.Series(names[firm]),
             "year": pl.Series(2000 + year, dtype=pl.Int32),
             **columns,
+            "in_sample": np.ones(len(firm), dtype=bool),
+            **status,
         }
-    ).with_columns(
-        pl.lit(True).alias("in_sample"), *(pl.lit("ok").alias(f"{name}_status") for name in columns)
     )
-    raw = {"outcome": "y", "lead": 0, "estimator": estimator, "terms": terms, "winsor": None}
-    return estimate_model(frame, resolve_spec("world", {**raw, **changes}))
+
+
+def plain_design(
+    columns: Mapping[str, np.ndarray], firm: np.ndarray, year: np.ndarray, spec: ModelSpec
+) -> Design:
+    """The design of a model with rows sorted by firm and year, all of them ok."""
+    raw = {v: columns[v] for v in spec.variables}
+    terms = [parse_term(label) for label in spec.regressors]
+    bases, _ = make_bases(terms, raw, spec)
+    none: dict[str, dict[str, Any]] = {v: {} for v in raw}
+    x, labels, _ = stack_regressors(terms, base_columns(bases, raw, spec), none, spec)
+    frame = frame_of({"y": columns["y"], **raw}, firm, year).drop("in_sample")
+    codes = {"org_id": firm, "year": year}
+    ids = _names(int(firm.max()) + 1)
+    step = LedgerStep("risk set", len(firm), len(ids))
+    return Design(
+        spec=spec,
+        frame=frame,
+        y=columns["y"],
+        x=x,
+        labels=labels,
+        n_dummies=0,
+        firm=firm,
+        year=year,
+        cluster=firm,
+        cluster_ids=ids,
+        bases=bases,
+        ledger=(step,),
+        dropped={},
+        effects={effect: codes[effect] for effect in spec.effects},
+    )
 
 
 def outcome(found: Estimate, term: str, planted: float) -> Outcome:

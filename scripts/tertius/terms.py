@@ -12,6 +12,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tertius.problems import did_you_mean
 
@@ -79,6 +80,7 @@ class Term:
         return sum(factor.power for factor in self.factors)
 
 
+@lru_cache(maxsize=4096)
 def parse_term(text: str) -> Term:
     """Read a term of the grammar into its canonical form.
 

@@ -8,7 +8,9 @@ from scipy import stats
 
 from benchmarks.monte_carlo import harness
 from benchmarks.monte_carlo.harness import Bias, Case, Coverage, Outcome, Rate, Size
-from tertius.estimate import NotEstimable
+from benchmarks.monte_carlo.worlds import codes, estimate, frame_of
+from tertius.estimate import NotEstimable, estimate_model
+from tertius.model_spec import resolve_spec
 
 
 def mean_of_normals(rng: np.random.Generator) -> dict[str, Outcome]:
@@ -63,3 +65,21 @@ def test_refusals_are_counted(allowed: float, passed: bool) -> None:
     (row,) = harness.judge_case(case, found, 1)
     assert row["refused"] == sum(outcome is None for outcome in found) > 0
     assert row["passed"] is passed
+
+
+@pytest.mark.parametrize("estimator", ["fe_ols", "fe_poisson"])
+def test_designs_of_worlds_are_those_of_the_front_door(estimator: str) -> None:
+    rng = np.random.default_rng(3)
+    firm, year = codes(30, 5)
+    columns = {name: rng.normal(size=150) for name in ("x", "z")}
+    columns["y"] = rng.poisson(np.exp(0.2 * columns["x"])).astype(float)
+    terms = ["x", "x^2", "z", "x:z"]
+    here = estimate(columns, firm, year, estimator, terms)
+    raw = {"outcome": "y", "lead": 0, "estimator": estimator, "terms": terms, "winsor": None}
+    there = estimate_model(frame_of(columns, firm, year), resolve_spec("world", raw))
+    assert here.terms == there.terms
+    assert np.array_equal(here.coefficients, there.coefficients)
+    assert np.array_equal(here.covariance, there.covariance)
+    assert here.variables == there.variables
+    assert here.cluster_ids == there.cluster_ids
+    assert here.frame.select(there.frame.columns).equals(there.frame)

@@ -100,13 +100,13 @@ def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
         InputError: a column is absent, keys repeat, or clusters do not nest firms.
         ValueError: a row has status ok and no finite value.
     """
-    _check_columns(panel, spec)
-    rows, ledger = _analysis_rows(panel, spec)
+    is_sorted = _check_columns(panel, spec)
+    rows, ledger = _analysis_rows(panel, spec, is_sorted)
     spec, unavailable = _available(rows, spec)
     rows, steps, dropped = _usable_rows(rows, spec, ledger[-1])
     ledger += steps
     warnings = _drop_warnings(ledger)
-    raw = {v: rows[v].to_numpy().astype(np.float64) for v in spec.variables}
+    raw = {v: np.asarray(rows[v].to_numpy(), dtype=np.float64) for v in spec.variables}
     undefined = {v: _undefined_rows(rows[_status(v)]) for v in spec.variables}
     lists = {None: spec.regressors, **_option_terms(spec)}
     bases, notes = make_bases([parse_term(t) for ts in lists.values() for t in ts], raw, spec)
@@ -201,8 +201,8 @@ def _status(variable: str) -> str:
     return f"{variable}_status"
 
 
-def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> None:
-    """Every needed column is there, and (org_id, year) is a key."""
+def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> bool:
+    """Every needed column is there, and (org_id, year) is a key; whether rows are sorted by it."""
     values = [*spec.variables, *spec.option_variables, spec.outcome_column]
     needed = ["org_id", "year", spec.sample, *_plain_columns(spec), *values, *map(_status, values)]
     problems = [
@@ -210,20 +210,20 @@ def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> None:
         for name in dict.fromkeys(needed)
         if name not in panel.columns
     ]
-    if not problems and not _is_key(panel):
+    is_sorted = not problems and _rises(panel)
+    if not problems and not is_sorted and panel.select("org_id", "year").is_duplicated().any():
         problems.append(Problem("panel", "(org_id, year) repeats", "keep one row per pair"))
     if problems:
         raise InputError(problems)
+    return is_sorted
 
 
-def _is_key(panel: pl.DataFrame) -> bool:
-    """Whether (org_id, year) names a row; at once where the rows are sorted by it."""
+def _rises(panel: pl.DataFrame) -> bool:
+    """Whether rows are sorted by (org_id, year) without a repeat."""
     firm, year = pl.col("org_id"), pl.col("year")
     same = firm == firm.shift(1)
     rises = (firm > firm.shift(1)) | (same & (year > year.shift(1)))
-    if panel.select(rises.slice(1).all()).item():
-        return True
-    return not panel.select("org_id", "year").is_duplicated().any()
+    return bool(panel.select(rises.slice(1).all()).item())
 
 
 def _plain_columns(spec: ModelSpec) -> tuple[str, ...]:
@@ -238,7 +238,9 @@ def _step(step: str, rows: pl.DataFrame, last: LedgerStep | None = None) -> Ledg
     return LedgerStep(step, rows.height, rows["org_id"].n_unique())
 
 
-def _analysis_rows(panel: pl.DataFrame, spec: ModelSpec) -> tuple[pl.DataFrame, list[LedgerStep]]:
+def _analysis_rows(
+    panel: pl.DataFrame, spec: ModelSpec, is_sorted: bool
+) -> tuple[pl.DataFrame, list[LedgerStep]]:
     """Cut to the analysis sample, keep the needed columns only, sort by key."""
     outcome = spec.outcome_column
     variables = tuple(dict.fromkeys([*spec.variables, *spec.option_variables]))
@@ -248,11 +250,17 @@ def _analysis_rows(panel: pl.DataFrame, spec: ModelSpec) -> tuple[pl.DataFrame, 
         pl.col(outcome).cast(pl.Float64).alias("y"),
         pl.col(_status(outcome)).cast(pl.String).alias("y_status"),
     ]
+    ok = [(pl.col(_status(v)) == OK).all(ignore_nulls=False).alias(v) for v in variables]
+    whole = panel.select(ok).row(0, named=True) if ok else {}
     for variable in variables:
-        status = pl.col(_status(variable))
-        values.append(pl.when(status == OK).then(pl.col(variable).cast(pl.Float64)).alias(variable))
-        values.append(status.cast(pl.String))
-    rows = panel.filter(pl.col(spec.sample)).select(*keep, *values).sort("org_id", "year")
+        status, value = pl.col(_status(variable)), pl.col(variable).cast(pl.Float64)
+        shown = value if whole[variable] else pl.when(status == OK).then(value)
+        values += [shown.alias(variable), status.cast(pl.String)]
+    inside = panel[spec.sample]
+    rows = panel if inside.all() and not inside.has_nulls() else panel.filter(inside)
+    rows = rows.select(*keep, *values)
+    if not is_sorted:
+        rows = rows.sort("org_id", "year")
     name = "analysis sample" if spec.sample == "in_sample" else f"analysis sample ({spec.sample})"
     start = _step("risk set", panel)
     return rows, [start, _step(name, rows, start)]
@@ -315,18 +323,23 @@ def _usable_rows(
     if ESTIMATORS[spec.estimator].keeps_missing_outcome:
         checked = checked[1:]
         rows = rows.with_columns(pl.when(pl.col("y_status") == OK).then("y").alias("y"))
+    lenient = spec.undefined != "drop"
+    bad = {
+        column: pl.col(column).is_in(UNUSABLE)
+        if lenient and column != "y_status" and name not in spec.option_variables
+        else pl.col(column) != OK
+        for name, column in checked
+    }
+    found = rows.select(rule.any().alias(column) for column, rule in bad.items())
+    some = found.row(0, named=True) if checked else {}
     for name, column in checked:
-        bad = pl.col(column) != OK
-        if column != "y_status" and spec.undefined != "drop" and name not in spec.option_variables:
-            bad = pl.col(column).is_in(UNUSABLE)
-        if column != "y_status" and not rows.select(bad.any()).item():
-            continue
-        causes = rows.filter(bad)[column].value_counts().sort(column)
-        told = [f"{status} {count}" for status, count in causes.iter_rows()]
-        for status, count in causes.iter_rows():
-            dropped[f"{name}: {status}"] = count
+        told = []
+        if some[column]:
+            causes = rows.filter(bad[column])[column].value_counts().sort(column)
+            told = [f"{status} {count}" for status, count in causes.iter_rows()]
+            dropped |= {f"{name}: {status}": count for status, count in causes.iter_rows()}
+            rows = rows.filter(~bad[column])
         if told or column == "y_status":
-            rows = rows.filter(~bad)
             text = f"{name} usable" + (f" ({', '.join(told)})" if told else "")
             steps.append(_step(text, rows, steps[-1] if steps else start))
     for name in _plain_columns(spec):
@@ -345,17 +358,23 @@ def _check_values(rows: pl.DataFrame, spec: ModelSpec) -> None:
     if rows.height == 0:
         raise NotEstimable("no_rows", spec.name, "no row has the outcome and all regressors")
     named = dict.fromkeys([*spec.variables, *spec.option_variables])
-    for variable, column in [("y", "y_status"), *((v, _status(v)) for v in named)]:
-        ok = rows[variable].filter(rows[column] == OK)
-        bad = len(ok) - int(ok.is_finite().sum())
-        if bad:
+    pairs = [("y", "y_status"), *((v, _status(v)) for v in named)]
+    fine = {v: pl.col(column) == OK for v, column in pairs}
+    counts = rows.select(
+        *(ok.sum().alias(f"{v} ok") for v, ok in fine.items()),
+        *((ok & ~pl.col(v).is_finite().fill_null(False)).sum().alias(v) for v, ok in fine.items()),
+    ).row(0, named=True)
+    for variable, _ in pairs:
+        if counts[variable]:
             name = spec.outcome_column if variable == "y" else variable
-            raise ValueError(f"{name}: {bad} rows have status ok and no finite value")
-        if not len(ok):
+            raise ValueError(f"{name}: {counts[variable]} rows have status ok and no finite value")
+        if not counts[f"{variable} ok"]:
             raise NotEstimable("no_rows", variable, f"{variable} has no ok row in the sample")
+    if spec.cluster == "org_id":
+        return
     homes = rows.group_by("org_id").agg(pl.col(spec.cluster).n_unique().alias("homes"))
-    if spec.cluster != "org_id" and (homes["homes"] > 1).any():
-        moved = int((homes["homes"] > 1).sum())
+    moved = int((homes["homes"] > 1).sum())
+    if moved:
         raise InputError(
             [
                 Problem(

@@ -86,20 +86,32 @@ def _isolates_dropped(design: Design) -> list[str]:
 def _complements(design: Design) -> list[str]:
     """Pairs of regressors whose sum is the same wherever both are defined."""
     names = sorted({v for label in design.spec.regressors for v in parse_term(label).variables})
-    columns = {v: design.frame[v].cast(pl.Float64).fill_null(np.nan).to_numpy() for v in names}
-    spans = {v: float(np.fmax.reduce(x) - np.fmin.reduce(x)) for v, x in columns.items()}
+    first = {v: _values(design, v, FIRST_ROWS) for v in names}
     found = []
     for one, two in combinations(names, 2):
-        first = columns[one][:FIRST_ROWS] + columns[two][:FIRST_ROWS]
-        # sums that differ among the first rows differ among all of them
-        share = np.sqrt(len(first) / max(len(columns[one]), 1))
-        if float(np.nanstd(first) if np.isfinite(first).any() else 0.0) * share > 1e-6 * spans[one]:
+        if _differs(first[one], first[two]):
             continue
-        both = np.isfinite(columns[one]) & np.isfinite(columns[two])
-        x, total = columns[one][both], (columns[one] + columns[two])[both]
+        x, y = _values(design, one), _values(design, two)
+        both = np.isfinite(x) & np.isfinite(y)
+        x, total = x[both], (x + y)[both]
         if both.sum() > 2 and x.std() > 0 and float(total.std()) < 1e-9 * float(x.std()):
             found.append(f"{one} and {two}")
     return found
+
+
+def _values(design: Design, variable: str, rows: int | None = None) -> FloatArray:
+    """(n,) raw values of a variable, NaN where undefined; of the first rows where so asked."""
+    column = design.frame[variable] if rows is None else design.frame[variable][:rows]
+    return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _differs(x: FloatArray, y: FloatArray) -> bool:
+    """Whether the sum of two columns is plainly no constant."""
+    total = x + y
+    total = total[np.isfinite(total)]
+    if len(total) < 2:
+        return False
+    return float(np.ptp(total)) > 1e-6 * float(np.abs(total).max() + np.nanmax(np.abs(x)))
 
 
 def _log_of_counts(design: Design) -> list[str]:
@@ -146,7 +158,7 @@ def _truncated_outcome(design: Design) -> list[str]:
 
 def _raw(design: Design, variable: str) -> tuple[FloatArray, IntArray, IntArray]:
     """Defined values of a variable with firm and year codes, rows sorted by firm and year."""
-    x = design.frame[variable].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    x = _values(design, variable)
     ok = np.isfinite(x)
     return x[ok], design.firm[ok], design.year[ok]
 
@@ -201,7 +213,7 @@ def _cumulative_regressor(design: Design) -> list[str]:
 
 def _falls(design: Design, variable: str, rows: int) -> bool:
     """Whether a variable falls within a firm among the first rows."""
-    x = design.frame[variable][:rows].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    x = _values(design, variable, rows)
     return bool((np.diff(x)[np.diff(design.firm[:rows]) == 0] < 0).any())
 
 

@@ -344,11 +344,13 @@ def describe_variables(design: Design, frame: pl.DataFrame) -> dict[str, Variabl
         counts = sizes if whole else np.maximum(np.bincount(code), 1)
         spread = x - (np.bincount(code, weights=x) / counts)[code]
         p5, p95 = quantiles(x, (0.05, 0.95))
+        mean = float(x.mean())
+        around = x - mean
         out[label] = VariableStats(
             variable=base.variable,
             transform=base.transform,
-            mean=float(x.mean()),
-            sd=float(x.std(ddof=1)) if len(x) > 1 else 0.0,
+            mean=mean,
+            sd=math.sqrt(float(around @ around) / max(len(x) - 1, 1)),
             sd_within=math.sqrt(float(spread @ spread) / max(len(x) - 1, 1)),
             min=float(x.min()),
             max=float(x.max()),

@@ -155,11 +155,14 @@ def firm_cross_products(
                 by_year[t, j] += rows[i, j]
             for a in range(k + 1):
                 value = rows[i, a]
-                for b in range(k + 1):
+                for b in range(a + 1):
                     gram[a, b] += value * rows[i, b]
             system[t, t] += 1.0
             for other in range(size):
                 system[t, year[first + other]] -= 1.0 / size
+    for a in range(k + 1):
+        for b in range(a):
+            gram[b, a] = gram[a, b]
     return gram, by_year, system, moments
 
 
