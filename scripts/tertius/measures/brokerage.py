@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tertius.kernels import run_blocks
-from tertius.measures._levels import open_paths, ring_counts, untied_contacts
+from tertius.measures._contacts import open_paths, untied_contacts
+from tertius.measures._distances import ring_counts
 from tertius.measures.graph import Graph
 from tertius.measures.position import components, degree
 

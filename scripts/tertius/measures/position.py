@@ -10,14 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tertius.kernels import run_blocks
-from tertius.measures._paths import (
-    WORDS,
-    breadth_first_order,
-    dependency_sums,
-    distance_sums,
-    relabelled,
-    weighted_dependency_sums,
-)
+from tertius.measures._dependencies import LANES, dependency_sums, weighted_dependency_sums
+from tertius.measures._distances import WORDS, breadth_first_order, distance_sums, relabelled
 from tertius.measures._sampling import Sources, choose_sources
 from tertius.measures._structure import component_labels, core_numbers
 from tertius.measures._twins import fold_twins
@@ -202,7 +196,7 @@ def _dependencies(graph: Graph, roots: Ints, weighted: bool, threads: int | None
         )
 
     starts = np.flatnonzero(times)
-    return _add_up(by_step, starts, times.size, 2, threads)[folded.class_of]
+    return _add_up(by_step, starts, times.size, 2, threads, bundle=LANES)[folded.class_of]
 
 
 def _add_up(
