@@ -46,6 +46,7 @@ def main(
         years=years,
         exact_limit=settings["exact_limit"],
         closeness_exact_limit=settings["closeness_exact_limit"],
+        cost_limit=settings["cost_limit"],
         sample_sources=settings["sample_sources"],
         seed=seed,
     )

@@ -43,7 +43,7 @@ def test_undefined_cells_are_null_and_say_why() -> None:
 def test_every_status_column_names_exactly_the_null_cells() -> None:
     table = measure_network(figure(), **EXACT)
     names = [c.removesuffix("_status") for c in table.columns if c.endswith("_status")]
-    assert len(names) == 21
+    assert len(names) == 23
     for name in names:
         assert ((table[f"{name}_status"] == "ok") == table[name].is_not_null()).all(), name
     rest = [c for c in table.columns if not c.endswith(("_status", "_se")) and c not in names]
@@ -95,6 +95,19 @@ def test_sampling_starts_above_the_limit_and_reports_errors() -> None:
     assert not other["betweenness"].equals(sampled["betweenness"])
     again = measure_network(graph, exact_limit=0, sample_sources=20, seed=1, threads=1)
     assert_frame_equal(again, sampled, check_exact=True)
+
+
+def test_paths_by_cost_are_exact_or_missing() -> None:
+    graph = Graph.from_edges(list("aabx"), list("bccy"), [4.0, 1.0, 4.0, 1.0])
+    table = measure_network(graph, **EXACT)
+    # The weak tie a - c costs 1, the way over b 1/4 + 1/4.
+    assert status(table, "b", "betweenness_cost") == (1.0, "ok")
+    assert status(table, "b", "betweenness_cost_normalised") == (pytest.approx(1 / 6), "ok")
+    assert table["betweenness"].to_list() == [0.0] * 5
+    above = measure_network(graph, **EXACT, cost_limit=4)
+    for name in ("betweenness_cost", "betweenness_cost_normalised"):
+        assert set(above[f"{name}_status"]) == {"missing_input"}
+        assert above[name].null_count() == 5
 
 
 def yearly() -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -54,6 +54,7 @@ def measure_network(
     sample_sources: int,
     seed: int | Sequence[int],
     closeness_exact_limit: int | None = None,
+    cost_limit: int = 2000,
     eigenvector_policy: Policy = "largest",
     bonacich_ratio: float = 0.75,
     threads: int | None = None,
@@ -64,8 +65,9 @@ def measure_network(
     measures use the weights. Up to `exact_limit` nodes betweenness is exact, above it
     `sample_sources` sources are drawn in each larger component and `betweenness_se` is filled;
     closeness and harmonic likewise, by `closeness_exact_limit` (default: the same limit), with
-    `closeness_se` and `harmonic_se`. A null standard error means exact. Where a measure can be
-    undefined, `<name>_status` says why (ok, undefined_isolate, undefined_single,
+    `closeness_se` and `harmonic_se`. A null standard error means exact. `betweenness_cost`, with
+    ties that cost 1 / strength, is never sampled: above `cost_limit` nodes it is missing_input.
+    Where a measure can be undefined, `<name>_status` says why (ok, undefined_isolate, undefined_single,
     undefined_component, zero_denominator) and the value is null; indirect ties are not counted
     (missing_input) where closeness is sampled. Core and coreness are those of unweighted ties, with
     core-periphery pairs as ties of the ideal. `seed` feeds the draws and the starts of the core.
@@ -91,6 +93,7 @@ def measure_network(
             "betweenness_normalised": between.normalised,
             "betweenness_se": between.standard_error,
             "betweenness_normalised_se": between.normalised_se,
+            **_by_cost(graph, graph.n_nodes <= cost_limit, threads),
             "closeness": near.closeness,
             "closeness_se": near.closeness_se,
             "harmonic": near.harmonic,
@@ -109,6 +112,15 @@ def measure_network(
         }
     )
     return _with_statuses(frame, _statuses(graph.n_nodes, holes, frame))
+
+
+def _by_cost(graph: Graph, measured: bool, threads: int | None) -> dict[str, NDArray[Any]]:
+    """Betweenness along strong ties, or nothing in networks above the limit."""
+    if not measured:
+        nothing = np.full(graph.n_nodes, np.nan)
+        return {"betweenness_cost": nothing, "betweenness_cost_normalised": nothing}
+    found = position.betweenness(graph, weighted=True, threads=threads)
+    return {"betweenness_cost": found.raw, "betweenness_cost_normalised": found.normalised}
 
 
 def _powers(graph: Graph, ratio: float) -> dict[str, NDArray[Any]]:
@@ -148,7 +160,9 @@ def _statuses(n: int, holes: Burt, frame: pl.DataFrame) -> dict[str, NDArray[Any
     for name in _NEEDS_CONTACT:
         out[name] = np.where(isolate, "undefined_isolate", "ok")
     tied = bool(n >= 3 and not isolate.all())
-    why = {"indirect_frequency": "missing_input", "indirect_distance": "missing_input"}
+    limited = ("indirect_frequency", "indirect_distance", "betweenness_cost")
+    why = dict.fromkeys(limited, "missing_input")
+    why |= {"betweenness_cost_normalised": "missing_input" if n >= 3 else "zero_denominator"}
     why |= {"core": "zero_denominator"}
     why |= {"coreness": "undefined_component" if tied else "zero_denominator"}
     for name, status in why.items():
@@ -177,6 +191,7 @@ def measure_years(
     sample_sources: int,
     seed: int,
     closeness_exact_limit: int | None = None,
+    cost_limit: int = 2000,
     eigenvector_policy: Policy = "largest",
     bonacich_ratio: float = 0.75,
     threads: int | None = None,
@@ -205,6 +220,7 @@ def measure_years(
             sample_sources=sample_sources,
             seed=[seed, year],
             closeness_exact_limit=closeness_exact_limit,
+            cost_limit=cost_limit,
             eigenvector_policy=eigenvector_policy,
             bonacich_ratio=bonacich_ratio,
             threads=threads,

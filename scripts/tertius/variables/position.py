@@ -15,6 +15,8 @@ ZERO_FOR_ISOLATES = frozenset(
         "strength",
         "betweenness",
         "betweenness_normalised",
+        "betweenness_cost",
+        "betweenness_cost_normalised",
         "closeness",
         "harmonic",
         "bonacich_power",
