@@ -65,9 +65,9 @@ def measure_network(
     measures use the weights. Up to `exact_limit` nodes betweenness is exact, above it
     `sample_sources` sources are drawn in each larger component and `betweenness_se` is filled;
     closeness and harmonic likewise, by `closeness_exact_limit` (default: the same limit), with
-    `closeness_se` and `harmonic_se`. A null standard error means exact. `betweenness_cost`, with
-    ties that cost 1 / strength, is never sampled: above `cost_limit` nodes it is missing_input.
-    Where a measure can be undefined, `<name>_status` says why (ok, undefined_isolate, undefined_single,
+    `closeness_se` and `harmonic_se`. A null standard error means exact. `betweenness_cost`, where
+    a tie costs 1 / strength, is never sampled: above `cost_limit` nodes it is missing_input. Where
+    a measure can be undefined, `<name>_status` says why (ok, undefined_isolate, undefined_single,
     undefined_component, zero_denominator) and the value is null; indirect ties are not counted
     (missing_input) where closeness is sampled. Core and coreness are those of unweighted ties, with
     core-periphery pairs as ties of the ideal. `seed` feeds the draws and the starts of the core.
