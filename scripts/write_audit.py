@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from tertius import entry, provenance
-from tertius.codebook import codebook_rows
+from tertius.codebook import codebook_rows, series_rows
 from tertius.exhibits.codebook import render_codebook
 
 OUTSIDE_THE_HASHES = ("audit/logs/", "audit/benchmarks/", "audit/run.json", "audit/manifest.json")
@@ -29,6 +29,7 @@ def main(
     record: Path,
     title: Mapping[str, str],
     codebook: Mapping[str, Mapping[str, Any]],
+    whole_network: Mapping[str, Mapping[str, Any]],
     declared: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
     packages: list[str],
@@ -37,7 +38,8 @@ def main(
     results = manifest.parent.parent
     rows = codebook_rows(pl.read_parquet(panel), codebook, declared)
     rows.write_csv(codebook_csv)
-    codebook_html.write_text(render_codebook(rows.to_dicts(), title), encoding="utf-8")
+    shown = [*rows.to_dicts(), *series_rows(whole_network)]
+    codebook_html.write_text(render_codebook(shown, title), encoding="utf-8")
     attrition_ledger(results / "estimates").write_csv(attrition)
     ledger_content = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(ledgers)}
     provenance.write_json(ledger_content, ledger)

@@ -75,6 +75,14 @@ def codebook_rows(
     return pl.DataFrame(rows, schema_overrides={"lowest": pl.Float64, "highest": pl.Float64})
 
 
+def series_rows(codebook: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in the same form for the columns of the whole networks' series, without counts."""
+    return [
+        _described(column, column, {**entry, "role": "whole network"}, {"en": "", "zh": ""})
+        for column, entry in codebook.items()
+    ]
+
+
 def _row(
     panel: pl.DataFrame,
     column: str,

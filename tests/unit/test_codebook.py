@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from tertius.codebook import FIELDS, KEYS, codebook_rows
+from tertius.codebook import FIELDS, KEYS, codebook_rows, series_rows
 from tertius.model_spec import ATTRIBUTES
 from tertius.problems import InputError
+from tertius.registry import read_checked
+from tertius.whole_network import SCHEMA
 
 ENTRY = {
     "label": {"en": "Degree", "zh": "度"},
@@ -54,6 +58,19 @@ def test_rows_follow_the_columns_and_count_statuses() -> None:
     assert lead["availability"] == "missing input"
     assert (lead["proxy"], lead["variable"]) == ("proxy", "pat")
     assert rows.filter(column="deg_status").row(0, named=True)["role"] == "status"
+
+
+def test_every_column_of_the_whole_networks_has_an_entry_and_no_other() -> None:
+    root = Path(__file__).parents[2]
+    schema = root / "workflow" / "schemas" / "variables.yaml"
+    book = read_checked(root / "config" / "whole_network.yaml", schema)
+    assert list(book) == list(SCHEMA)
+    rows = series_rows(book)
+    assert [row["column"] for row in rows] == list(SCHEMA)
+    assert all(tuple(row) == FIELDS and row["role"] == "whole network" for row in rows)
+    named = {row["column"]: row for row in rows}
+    assert named["giant_share"]["highest"] == 1
+    assert named["transitivity"]["source"] == "Newman, Strogatz and Watts (2001)"
 
 
 def test_declared_variants_take_the_entry_of_their_code() -> None:

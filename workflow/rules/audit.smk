@@ -27,6 +27,7 @@ rule write_audit:
         code=code("write_audit"),
         title=STUDY.title,
         codebook=REGISTRY.codebook,
+        whole_network=REGISTRY.whole_network,
         declared=STUDY.section("variables"),
         settings=STUDY.settings,
         packages=runtime_packages(),

@@ -118,9 +118,18 @@ def corner_work(lo: int, hi: int, rows: Ints, heads: Heads, work: Ints) -> None:
 
 @kernel
 def list_triangles(
-    lo: int, hi: int, rows: Ints, heads: Heads, weights: Reals, inverse: Reals, arcs: Reals
+    lo: int,
+    hi: int,
+    rows: Ints,
+    heads: Heads,
+    weights: Reals,
+    inverse: Reals,
+    arcs: Reals,
+    mark: Heads,
 ) -> Heads:
     """Triangles of the corners lo..hi-1, rows (u, a, c, b) in the order of (a, b).
+
+    mark: one zero per node, and zero again at the end.
 
     On the way T, R, F, B and K of the whole network are added to their arcs a and c, unless `arcs`
     is empty. Per arc ij: T = sum_q w_iq w_qj / s_q (Burt's indirect part), R = sum_q w_iq w_qj, F
@@ -133,19 +142,23 @@ def list_triangles(
             most += min(out - 1, rows[heads[a] + 1] - rows[heads[a]])
     # Pages that are never written take no memory.
     sides = np.empty((most, 4), np.int32)
-    mark = np.zeros(rows.size - 1 - lo, np.int32)
     t = 0
     for u in range(lo, hi):
         begin = rows[u]
         end = rows[u + 1]
         if end - begin < 2:
             continue
+        last = heads[begin]
         for a in range(begin, end):
-            mark[heads[a] - lo] = a - begin + 1
+            mark[heads[a]] = a - begin + 1
+            last = max(last, heads[a])
         first = t
         for a in range(begin, end):
+            # Arcs lead upwards: out of the last head to none of the others.
+            if heads[a] == last:
+                continue
             for b in range(rows[heads[a]], rows[heads[a] + 1]):
-                c = mark[heads[b] - lo]
+                c = mark[heads[b]]
                 if c > 0:
                     sides[t, 0] = u
                     sides[t, 1] = a
@@ -153,7 +166,7 @@ def list_triangles(
                     sides[t, 3] = b
                     t += 1
         for a in range(begin, end):
-            mark[heads[a] - lo] = 0
+            mark[heads[a]] = 0
         if arcs.size:
             _whole_sums_of_row(sides[first:t], heads, weights, inverse, arcs)
     return sides[:t]
@@ -163,22 +176,32 @@ def list_triangles(
 def _whole_sums_of_row(
     triangles: Heads, heads: Heads, weights: Reals, inverse: Reals, arcs: Reals
 ) -> None:
-    for t in range(triangles.shape[0]):
+    t = 0
+    while t < triangles.shape[0]:
         a = triangles[t, 1]
-        c = triangles[t, 2]
         w_uv = weights[a]
-        w_uq = weights[c]
-        w_vq = weights[triangles[t, 3]]
-        arcs[a, T] += w_uq * w_vq * inverse[heads[c]]
-        arcs[a, R] += w_uq * w_vq
-        arcs[a, F] += w_vq
-        arcs[a, B] += w_uq
-        arcs[a, K] += 1.0
-        arcs[c, T] += w_uv * w_vq * inverse[heads[a]]
-        arcs[c, R] += w_uv * w_vq
-        arcs[c, F] += w_vq
-        arcs[c, B] += w_uv
-        arcs[c, K] += 1.0
+        to_v = inverse[heads[a]]
+        indirect, product, forward, backward, number = 0.0, 0.0, 0.0, 0.0, 0.0
+        while t < triangles.shape[0] and triangles[t, 1] == a:
+            c = triangles[t, 2]
+            w_uq = weights[c]
+            w_vq = weights[triangles[t, 3]]
+            indirect += w_uq * w_vq * inverse[heads[c]]
+            product += w_uq * w_vq
+            forward += w_vq
+            backward += w_uq
+            number += 1.0
+            arcs[c, T] += w_uv * w_vq * to_v
+            arcs[c, R] += w_uv * w_vq
+            arcs[c, F] += w_vq
+            arcs[c, B] += w_uv
+            arcs[c, K] += 1.0
+            t += 1
+        arcs[a, T] += indirect
+        arcs[a, R] += product
+        arcs[a, F] += forward
+        arcs[a, B] += backward
+        arcs[a, K] += number
 
 
 @kernel
@@ -233,8 +256,8 @@ def ego_sums_across(part: int, parts: int, triangles: Heads, weights: Reals, arc
 
 @kernel
 def _owner(place: int, parts: int) -> int:
-    """Which part owns an arc or a node: runs of 64 are dealt in turn."""
-    return int(np.uint32(place >> 6) % np.uint32(parts))
+    """Which of the parts (a power of two) owns an arc or a node: runs of 64 are dealt in turn."""
+    return (place >> 6) & (parts - 1)
 
 
 @kernel

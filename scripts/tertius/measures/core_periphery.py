@@ -91,14 +91,18 @@ def core_periphery(
 
 
 def partition_fit(graph: Graph, core: NDArray[np.bool_], *, between: Between = "ones") -> float:
-    """Fit of a given core (n flags), as in `core_periphery`; NaN where it has none."""
+    """Fit of a given core (n flags), as in `core_periphery`; NaN where it has none.
+
+    Source: Borgatti & Everett (1999).
+    """
     return _or_nan(_fit(graph, core, _TREATMENT[between]))
 
 
 def coreness_fit(graph: Graph, c: Reals) -> float:
     """Fit of a given continuous coreness (n), as in `coreness`.
 
-    Correlation of a_ij and c_i c_j over the pairs; NaN where one of them does not vary.
+    Correlation of a_ij and c_i c_j over the pairs; NaN where one of them does not vary. Source:
+    Borgatti & Everett (1999).
     """
     m = graph.n_nodes * (graph.n_nodes - 1) / 2
     total, squares = graph.weights.sum() / 2, (graph.weights**2).sum() / 2
@@ -220,6 +224,7 @@ def core_permutation_p(
     Each draw gives the weights of the ties to as many pairs of nodes taken at random, and the best
     partition is sought anew; p = (1 + #{fit of a draw >= fit}) / (draws + 1). So the fit is
     compared with the best fit that chance finds at this density. NaN where the fit is undefined.
+    Source: the fit, Borgatti & Everett (1999); the permutation, Davison & Hinkley (1997, eq. 4.11).
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, not {draws}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,10 @@ from tertius.measures.graph import Graph
 
 Heads = NDArray[np.int32]
 Reals = NDArray[np.float64]
-# Corners per block by steps of work, blocks per chunk, and triangles kept for the second pass:
-# these decide about time and memory, never about a result.
+# Corners per block by steps of work, steps that a node's measures take, blocks per chunk, and
+# triangles kept for the second pass: these decide about time and memory, never about a result.
 _BLOCK_WORK = 1 << 18
+_NODE_WORK = 16
 _CHUNK = 64
 _KEPT = 1 << 25
 
@@ -143,13 +145,21 @@ def _unit(weights: Reals) -> float:
 
 def _add_sums(net: _Oriented, workers: Workers) -> None:
     """Fill the tables of arcs and nodes with their sums (see `_triangles`)."""
-    parts, inverse = workers.count, net.scales[0]
+    parts, inverse = _parts(workers), net.scales[0]
+    marks: SimpleQueue[Heads] = SimpleQueue()
+    for _ in range(workers.count):
+        marks.put(np.zeros(net.rows.size - 1, np.int32))
 
-    def listing(span: tuple[int, int]) -> Heads:
-        return tri.list_triangles(*span, net.rows, net.heads, net.weights, inverse, net.arcs)
+    def listing(span: tuple[int, int], arcs: Reals = net.arcs) -> Heads:
+        mark = marks.get()
+        triangles: Heads = tri.list_triangles(
+            *span, net.rows, net.heads, net.weights, inverse, arcs, mark
+        )
+        marks.put(mark)
+        return triangles
 
     def listing_again(span: tuple[int, int]) -> Heads:
-        return tri.list_triangles(*span, net.rows, net.heads, net.weights, inverse, net.arcs[:0])
+        return listing(span, net.arcs[:0])
 
     def whole_across(part: int) -> None:
         for triangles in listed:
@@ -178,9 +188,14 @@ def _add_sums(net: _Oriented, workers: Workers) -> None:
     _add_contacts(net, workers)
 
 
+def _parts(workers: Workers) -> int:
+    """Parts of the arcs and nodes: a power of two, at least one for each thread."""
+    return 1 << (workers.count - 1).bit_length()
+
+
 def _add_contacts(net: _Oriented, workers: Workers) -> None:
     """Fill the table of nodes with sums over their contacts."""
-    parts, largest = workers.count, net.scales[1]
+    parts, largest = _parts(workers), net.scales[1]
     sums = (largest, net.arcs, net.nodes, net.among)
 
     def of_row(span: tuple[int, int]) -> None:
@@ -199,7 +214,7 @@ def _corner_chunks(net: _Oriented, workers: Workers) -> list[list[tuple[int, int
     work = np.empty(n, np.int64)
     spans = even_spans(net.rows + np.arange(n + 1))
     workers.run(lambda s: tri.corner_work(s[0], s[1], net.rows, net.heads, work), spans)
-    # A block clears one mark per node.
+    # Few blocks in large networks: each is a list of its own.
     blocks = even_spans(np.r_[0, np.cumsum(work)], max(_BLOCK_WORK, n))
     return [blocks[k : k + _CHUNK] for k in range(0, len(blocks), _CHUNK)]
 
@@ -208,6 +223,6 @@ def _measures(graph: Graph, net: _Oriented, workers: Workers) -> tuple[Reals, ND
     """Measures in the order of the graph's nodes (see `_triangles.node_measures`)."""
     reals, triangles = np.empty((9, graph.n_nodes)), np.empty(graph.n_nodes, np.int64)
     more = (graph.indptr, net.number, net.nodes, net.among, net.unit, reals, triangles)
-    spans = even_spans(np.arange(graph.n_nodes + 1))
+    spans = even_spans(_NODE_WORK * np.arange(graph.n_nodes + 1))
     workers.run(lambda s: tri.node_measures(s[0], s[1], *more), spans)
     return reals, triangles

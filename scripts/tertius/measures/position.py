@@ -72,12 +72,18 @@ def strength(graph: Graph) -> Reals:
 
 
 def components(graph: Graph) -> Ints:
-    """Component of every node, numbered from 0 in the order of their first nodes."""
+    """Component of every node, numbered from 0 in the order of their first nodes.
+
+    Two nodes are in one component when a path joins them. Source: Wasserman & Faust (1994, ch. 4).
+    """
     return component_labels(graph.indptr, graph.indices)
 
 
 def component_size(graph: Graph) -> Ints:
-    """Number of nodes in the node's component, 1 for isolates."""
+    """Number of nodes in the node's component, 1 for isolates.
+
+    Source: Wasserman & Faust (1994, ch. 4).
+    """
     label = components(graph)
     return np.bincount(label)[label] if label.size else label
 
@@ -88,7 +94,10 @@ def k_core(graph: Graph) -> Ints:
 
 
 def two_step_reach(graph: Graph, *, threads: int | None = None) -> Ints:
-    """Number of other nodes within two steps, >= degree; 0 for isolates."""
+    """Number of other nodes j with distance d_ij <= 2, >= degree; 0 for isolates.
+
+    Source: Borgatti, Jones & Everett (1998).
+    """
     return _distances(graph, np.arange(graph.n_nodes), 2, threads)[:, 0].astype(np.int64)
 
 

@@ -90,7 +90,7 @@ def resilience(
 ) -> float:
     """Mean of `retention` over the loss of 1, 2, ..., ceil(n/2) of the n partners; in [0, 1].
 
-    The area under the curve of retention. NaN where retention is.
+    The area under the curve of retention. NaN where retention is. Source: our measure, as there.
     """
     i = _place(graph, ego)
     most = -(-int(graph.indptr[i + 1] - graph.indptr[i]) // 2)

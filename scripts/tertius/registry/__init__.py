@@ -49,12 +49,14 @@ class Registry:
         sources: its entries of `config/sources.yaml` with their formats written out, in the
             study's order.
         codebook: every entry of `config/variables.yaml`.
+        whole_network: every entry of `config/whole_network.yaml`.
         files: the configuration files that were read, as paths below the root.
     """
 
     study: Study
     sources: Mapping[str, Mapping[str, Any]]
     codebook: Mapping[str, Mapping[str, Any]]
+    whole_network: Mapping[str, Mapping[str, Any]]
     files: tuple[str, ...]
 
 
@@ -70,12 +72,16 @@ def load_registry(root: Path, name: str, raw_dir: str | None = None) -> Registry
         InputError: every problem of every file.
     """
     problems = Problems()
-    contents: dict[str, Mapping[str, Any]] = {"sources": {}, "variables": {}}
-    variables = root / "config" / "variables.yaml"
+    contents: dict[str, Mapping[str, Any]] = {"sources": {}, "variables": {}, "whole_network": {}}
     schema = root / "workflow" / "schemas" / "variables.yaml"
+
+    def book(kind: str) -> Mapping[str, Any]:
+        return read_checked(root / "config" / f"{kind}.yaml", schema)
+
     loads: dict[str, Callable[[], Mapping[str, Any]]] = {
         "sources": lambda: load_sources(root),
-        "variables": lambda: read_checked(variables, schema),
+        "variables": lambda: book("variables"),
+        "whole_network": lambda: book("whole_network"),
     }
     for kind, load in loads.items():
         try:
@@ -95,6 +101,7 @@ def load_registry(root: Path, name: str, raw_dir: str | None = None) -> Registry
         study=study,
         sources={key: contents["sources"][key] for key in study.sources},
         codebook=contents["variables"],
+        whole_network=contents["whole_network"],
         files=tuple(_files(root)),
     )
 
