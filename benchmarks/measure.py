@@ -68,11 +68,16 @@ def in_process(script: str, *arguments: str) -> dict[str, Any]:
 
 
 def store(page: str, section: str, result: Any) -> dict[str, Any]:
-    """Keep a section's numbers beside those of earlier runs; returns all of the page."""
+    """Keep a section's numbers beside those of earlier runs; returns all of the page.
+
+    Beside the numbers: the load of the machine, and whether the run went ahead of other work by a
+    real-time priority (chrt -r 1).
+    """
     STORE.mkdir(parents=True, exist_ok=True)
     file = STORE / f"{page}.json"
     kept: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    kept[section] = {**result, "load": round(os.getloadavg()[0], 1)}
+    ahead = os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+    kept[section] = {**result, "load": round(os.getloadavg()[0], 1), "ahead": ahead}
     file.write_text(json.dumps(kept, indent=1))
     return kept
 

@@ -46,6 +46,8 @@ from tertius.measures import (
 THREADS = 2
 SIZES = (20_000, 200_000, 1_000_000)
 SAMPLED = 4_000
+# What `store` keeps beside the numbers of a section.
+NOTES = ("load", "ahead")
 SCALE = (2_000, 6_000, 20_000, 60_000, 200_000, 600_000, 1_000_000)
 
 
@@ -326,13 +328,13 @@ def burt_text(found: dict[str, Any], memory: dict[str, Any]) -> str:
 def closeness_text(found: dict[str, Any]) -> str:
     rows = []
     for n, one in found.items():
-        if n == "load":
+        if n in NOTES:
             continue
         theirs = min(one["seconds"]["igraph"]) * one["factor"]
         mark = " (extrapolated)" if one["factor"] > 1 else ""
         ours = min(one["seconds"]["ours"])
         rows.append([f"{int(n):,}", digits(ours), digits(theirs) + mark, f"{theirs / ours:.1f}"])
-    worst = max(one["difference"] for n, one in found.items() if n != "load")
+    worst = max(one["difference"] for n, one in found.items() if n not in NOTES)
     return (
         f"## Exact closeness and harmonic closeness\n\n{THREADS} threads. igraph gives closeness "
         "alone; at 200,000 nodes it runs from 64 nodes of the largest component, drawn at random, "
@@ -345,7 +347,7 @@ def closeness_text(found: dict[str, Any]) -> str:
 def betweenness_text(found: dict[str, Any]) -> str:
     rows, samples = [], []
     for n, one in found.items():
-        if n == "load":
+        if n in NOTES:
             continue
         mark = " (extrapolated)" if one["factor"] > 1 else ""
         ours = min(one["seconds"]["ours"])
@@ -355,7 +357,7 @@ def betweenness_text(found: dict[str, Any]) -> str:
         shares = [f"{100 * drawn[name]:.1f}" for name in ("off", "error", "covered", "overlap")]
         samples.append([f"{int(n):,}", digits(drawn["seconds"]), *shares])
     head = ["nodes", "s", "error, %", "standard error, %", "within 1.96, %", "overlap, %"]
-    worst = max(one["difference"] for n, one in found.items() if n != "load")
+    worst = max(one["difference"] for n, one in found.items() if n not in NOTES)
     return (
         f"## Betweenness\n\nExact, {THREADS} threads, ties count one step. At 200,000 nodes igraph "
         "runs from 160 nodes of the largest component, drawn at random, and its seconds are scaled "
@@ -374,7 +376,7 @@ def slope(x: list[float], y: list[float]) -> float:
 
 
 def scale_text(found: dict[str, Any]) -> str:
-    points = [(int(n), one) for n, one in found.items() if n != "load"]
+    points = [(int(n), one) for n, one in found.items() if n not in NOTES]
     rows = [
         [
             f"{n:,}",
@@ -427,6 +429,8 @@ def plot(points: list[tuple[int, dict[str, Any]]]) -> None:
 def write_page(found: dict[str, Any]) -> None:
     PAGES.mkdir(parents=True, exist_ok=True)
     loads = sorted({one["load"] for one in found.values()})
+    ahead = [name for name, one in found.items() if one.get("ahead")]
+    first = f" Ahead of it, by real-time priority: {', '.join(ahead)}." if ahead else ""
     parts = [
         "# Network measures: time and memory\n\nWritten by `make bench` "
         "(benchmarks/networks.py) from simulated co-affiliation graphs (benchmarks/generate.py: "
@@ -434,7 +438,7 @@ def write_page(found: dict[str, Any]) -> None:
         "between ours and the peers; a ratio is the peer's least time over our least time with "
         f"{THREADS} threads. Machine: {machine(['numpy', 'numba', 'igraph', 'networkx'])} "
         f"Load average at the end of the sections: {loads[0]} to {loads[-1]}; other work on the "
-        "machine slows the runs with two threads more than those with one.\n"
+        f"machine slows the runs with two threads more than those with one.{first}\n"
     ]
     if "burt" in found:
         parts.append(burt_text(found["burt"], found.get("memory", {})))
