@@ -129,7 +129,8 @@ def from_table(data: pd.DataFrame, estimator: str, outcome: str) -> Callable[[],
             fit, scores = fit_sample(sample)
             return fit.coefficients, cluster_covariance(scores @ fit.bread, 1.0)
         fit = absorbed_poisson(sample.x, sample.y, sample.effects)
-        return fit.coefficients, cluster_covariance(cluster_scores(fit, sample) @ fit.bread, 1.0)
+        influence = (cluster_scores(fit, sample) @ fit.bread)[:, :REGRESSORS] / fit.scale
+        return fit.coefficients[:REGRESSORS] / fit.scale, cluster_covariance(influence, 1.0)
 
     return run
 

@@ -110,8 +110,7 @@ def rewire(
     tries = round(swaps_per_tie * a.size) if a.size > 1 else 0
     first, second = (rng.integers(0, max(a.size, 1), tries) for _ in range(2))
     done = swap_ties(graph.n_nodes, a, b, first, second, rng.random(tries) < 0.5)
-    random = Graph.from_edges(a, b, nodes=np.arange(graph.n_nodes))
-    return replace(random, nodes=graph.nodes), Swaps(tries, int(done))
+    return Graph.from_codes(a, b, graph.nodes), Swaps(tries, int(done))
 
 
 @dataclass(frozen=True, eq=False)
