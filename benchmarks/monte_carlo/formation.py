@@ -176,8 +176,7 @@ CASES = (
             Size("null[cause 1]"),
             Bias("x[cause 1]", EFFECT, allowed=0.01),
         ),
-        note="500 members in 2,500 rows; with 250 the errors across shared members, which are "
-        "asymptotic in the members, rejected a true null in 6.6 % of 2,000 draws",
+        note="500 members in 2,500 rows",
     ),
     Case(
         "gravity",
