@@ -98,6 +98,7 @@ def test_goals_of_the_chooser_move_the_choice(choice: Estimate) -> None:
 def test_a_choice_is_told_in_odds_of_one_standard_deviation(choice: Estimate) -> None:
     plain = found({"shape": "positive", "model": "choice", "term": "prior_tie"}, choice=choice)
     assert plain.direction == "expected"
+    assert choice.n_firms == 300
     sd = choice.variables["prior_tie"].sd
     assert choice.spread("prior_tie") == (sd, "one standard deviation")
     share = np.expm1(choice.coefficient("prior_tie") * sd)
@@ -139,6 +140,7 @@ def endings() -> Estimate:
 def test_ends_of_ties(endings: Estimate) -> None:
     safe = found({"shape": "negative", "model": "ends", "term": "equity"}, ends=endings)
     assert safe.direction == "expected"
+    assert endings.n_firms == 200
     assert safe.estimate == pytest.approx(-0.7, abs=3.5 * safe.std_error)
     idle = found({"shape": "positive", "model": "ends", "term": "edens__sum"}, ends=endings)
     assert idle.direction == "neither"

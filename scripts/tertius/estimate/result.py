@@ -12,6 +12,7 @@ from scipy import stats
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.catalogue import ESTIMATORS, Estimator
+from tertius.dyad_names import FIRM_YEARS
 from tertius.estimate.columns import Base, NotEstimable
 from tertius.estimate.design import Design, LedgerStep
 from tertius.estimate.sample import Sample
@@ -104,6 +105,7 @@ class Estimate:
     the bread times the score summed by cluster, so that b* - b is its weighted sum. `frame` has
     one row per observation: org_id, year, y, fitted and the raw variables (null where undefined)
     with status. `tables` are further results of the estimator by name (first stage, event times).
+    `n_firms` counts organisations: in frames of dyads the members of all dyads.
     `remarks` are the estimator's own sentences for the plain words of fit.json, `missteps` what was
     found amiss: id, action, reason, source.
     """
@@ -259,7 +261,7 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         cluster_ids=ids,
         dof=dof,
         n_obs=frame.height,
-        n_firms=n_levels(design.firm[sample.rows]),
+        n_firms=_n_members(frame, spec) or n_levels(design.firm[sample.rows]),
         n_years=n_levels(design.year[sample.rows]),
         frame=frame,
         variables=variables,
@@ -276,6 +278,13 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         tables=fit.tables,
         remarks=fit.plain_words,
     )
+
+
+def _n_members(frame: pl.DataFrame, spec: ModelSpec) -> int:
+    """Organisations that are members of the dyads of a frame; 0 for a panel of firms."""
+    if spec.frame == FIRM_YEARS or not {"a", "b"} <= set(frame.columns):
+        return 0
+    return pl.concat([frame["a"].cast(pl.String), frame["b"].cast(pl.String)]).n_unique()
 
 
 def n_levels(codes: IntArray) -> int:
