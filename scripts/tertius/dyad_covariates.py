@@ -14,6 +14,8 @@ from tertius.dyad_names import ALTER, EGO
 
 OK, MISSING = "ok", "missing_input"
 EARTH_KM = 6371.0088
+MADE_FROM_TABLES = ("distance_km", "tech_proximity", "complementarity")
+"""Covariates that need coordinates or patents; missing_input in all rows where there are none."""
 WIDE = 3
 """Characters of an IPC class, of which subclasses have four."""
 LOOK_BACK = 5
@@ -59,10 +61,10 @@ def attach_covariates(
     Returns:
         rows with current_partner (tie at the end of t - 1), past_partner (an earlier tie, none
         now), prior_tie (a tie in t - 5 .. t - 1, Gulati 1995), common_partners, tech_proximity
-        (cosine of class portfolios, Jaffe 1986) and complementarity (overlap of their wide classes
-        less overlap of their classes, after Makri, Hitt & Lane 2010) where there are portfolios,
-        distance_km where there are coordinates, and the above. Undefined values are null with a
-        status: missing_input where a member has none, undefined_nopat without patents.
+        (cosine of class portfolios, Jaffe 1986), complementarity (overlap of their wide classes
+        less overlap of their classes, after Makri, Hitt & Lane 2010), distance_km, and the above.
+        Undefined values are null with a status: missing_input where a member, or the study, has no
+        input, undefined_nopat without patents.
     """
     keys = rows.select(KEY).unique().sort(KEY).with_columns(lag=pl.col("year") - 1)
     keys = _history(keys, sources.ties)
@@ -72,14 +74,27 @@ def attach_covariates(
     )
     for variable in variables:
         keys = _pair_of_values(keys, sources.nodes, variable)
+    known = [] if sources.organisations is None else sources.organisations.columns
     if sources.organisations is not None:
         for attribute in attributes:
-            keys = _same(keys, sources.organisations, attribute)
-        if {"lat", "lon"} <= set(sources.organisations.columns):
+            if attribute in known:
+                keys = _same(keys, sources.organisations, attribute)
+        if {"lat", "lon"} <= set(known):
             keys = _distance(keys, sources.organisations)
     if sources.portfolios is not None:
         keys = _proximity(keys, sources.portfolios)
+    wanted = (*MADE_FROM_TABLES, *(f"same_{attribute}" for attribute in attributes))
+    keys = without_input(keys, wanted)
     return rows.join(keys.drop("lag"), on=list(KEY), how="left", maintain_order="left")
+
+
+def without_input(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """The rows with those of the names that are no columns yet: null, status missing_input."""
+    absent = [name for name in names if name not in rows.columns]
+    return rows.with_columns(
+        *(pl.lit(None, dtype=pl.Float64).alias(name) for name in absent),
+        *(pl.lit(MISSING).alias(f"{name}_status") for name in absent),
+    )
 
 
 def _history(keys: pl.DataFrame, ties: pl.DataFrame) -> pl.DataFrame:
@@ -88,7 +103,10 @@ def _history(keys: pl.DataFrame, ties: pl.DataFrame) -> pl.DataFrame:
     now = tied.select(pl.col("tied").alias("lag"), "a", "b", current=pl.lit(1.0))
     first = tied.group_by("a", "b").agg(first=pl.col("tied").min())
     joined = keys.join(now, on=["lag", "a", "b"], how="left").join(first, on=["a", "b"], how="left")
-    joined = joined.sort("lag").join_asof(tied, left_on="lag", right_on="tied", by=["a", "b"])
+    # both sides are sorted by year, which polars cannot see within pairs
+    joined = joined.sort("lag").join_asof(
+        tied, left_on="lag", right_on="tied", by=["a", "b"], check_sortedness=False
+    )
     current = pl.col("current").fill_null(0.0)
     past = (pl.col("first") <= pl.col("lag")).fill_null(value=False).cast(pl.Float64)
     recent = (pl.col("tied") > pl.col("lag") - LOOK_BACK).fill_null(value=False)

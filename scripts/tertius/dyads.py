@@ -21,6 +21,7 @@ from tertius.dyad_covariates import (
     DyadSources,
     attach_covariates,
     attach_ends,
+    without_input,
 )
 from tertius.network_terms import NODE_TERMS, change_statistics, make_graph
 
@@ -322,6 +323,7 @@ def tie_years(
             for name, status in zip(own, known_own, strict=True)
         ),
     )
+    rows = without_input(rows, SPELL_TERMS)
     return DyadFrame(attach_covariates(rows, sources, variables, attributes), ledger)
 
 

@@ -103,6 +103,19 @@ def test_complements_share_wide_classes_and_not_their_subclasses() -> None:
     assert row(rows, "a", "d")["complementarity_status"] == "undefined_nopat"
 
 
+def test_what_a_study_cannot_know_of_a_dyad_is_a_column_without_input() -> None:
+    bare = replace(sources(), organisations=None, portfolios=None)
+    pairs = table([(2002, "a", "b")], ["year", "a", "b"])
+    rows = attach_covariates(pairs, bare, ["size"], ["city"])
+    for name in ("distance_km", "tech_proximity", "complementarity", "same_city"):
+        assert rows.select(name, f"{name}_status").row(0) == (None, "missing_input")
+    spells = table([("s1", "a", "b", 2001, 2001, 1)], ["spell", "a", "b", "start", "end", "cause"])
+    ties = tie_years(spells, bare, (2001, 2002)).rows
+    assert ties.select("equity_status", "formal_status", "repeated_status").row(0) == (
+        ("missing_input",) * 3
+    )
+
+
 def test_nothing_of_the_year_itself_enters() -> None:
     """What happens in t or later leaves covariates of t as they are."""
     base = sources()
