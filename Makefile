@@ -12,7 +12,7 @@ DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: run setup slurm test bench monte-carlo estimators dry-run dag networks panel report clean lock demo-data data-section templates check format picture help
+.PHONY: claims-page run setup slurm test bench monte-carlo estimators dry-run dag networks panel report clean lock demo-data data-section templates check format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
 	@PYTHONPATH=scripts $(BIN)/python -m tertius.unchanged $(DATA)/.last_run.json $(ASKED) || $(RUN)
@@ -42,6 +42,9 @@ monte-carlo: setup    ## check the estimators on planted worlds; writes docs/mon
 
 estimators: setup     ## renew the list of estimators in docs/estimators.md
 	PYTHONPATH=scripts $(BIN)/python scripts/write_estimators.py
+
+claims-page: setup    ## renew the list of shapes in docs/claims.md
+	PYTHONPATH=scripts $(BIN)/python scripts/write_claims.py
 
 dry-run: setup        ## what would run, and why
 	$(RUN) --dry-run

@@ -9,6 +9,7 @@ import polars as pl
 import yaml
 
 from tertius import entry
+from tertius.arrays import FloatArray
 from tertius.claims import load_claims
 from tertius.claims.judge import JudgeSettings, judge
 from tertius.estimate import Estimate, EstimateFrames, NotEstimable, estimate_from_frames
@@ -20,6 +21,7 @@ def main(
     estimates: Path,
     designs: Path,
     influence: Path,
+    placebos: Path,
     claims: list[Path],
     schema: Path,
     verdicts: Path,
@@ -44,7 +46,8 @@ def main(
         stand_ins=stand_ins,
         study_models={folder.name: {"outcome": planned_outcome(folder)} for folder in folders},
     )
-    judgement = judge(registry, fits, {**codebook, **declared}, settings)
+    slopes = placebo_table(pl.read_parquet(placebos))
+    judgement = judge(registry, fits, {**codebook, **declared}, settings, slopes)
     for frame, path in ((judgement.verdicts, verdicts), (judgement.variants, variants)):
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_csv(path)
@@ -52,6 +55,15 @@ def main(
     write_json(judgement.shapes, shapes)
     for word, count in judgement.verdicts["verdict"].value_counts().sort("verdict").iter_rows():
         print(f"{word}: {count}")
+
+
+def placebo_table(slopes: pl.DataFrame) -> dict[tuple[str, str], FloatArray]:
+    """(model, term) -> its coefficients on rewired networks, in the order of the draws."""
+    groups = slopes.sort("draw").partition_by("model", "term", as_dict=True)
+    return {
+        (str(model), str(term)): part["estimate"].to_numpy()
+        for (model, term), part in groups.items()
+    }
 
 
 def read_fit(folder: Path, designs: Path, influence: Path) -> Estimate | NotEstimable:

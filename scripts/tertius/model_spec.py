@@ -43,6 +43,7 @@ SE_CONVENTIONS = (
 )
 
 _EFFECT = re.compile(r"^[A-Za-z_]\w*(:[A-Za-z_]\w*)*$")
+_PART = re.compile(r"^(?P<variable>[A-Za-z_]\w*)=(?P<value>-?\d+(?:\.\d+)?)$")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class ModelSpec:
     `bounds` gives, by variable, the value of undefined rows under the policy ``bound``. `options`
     are the settings that the estimator declares in the catalogue. `missteps` says by id what
     happens on each (``stop``, ``warn``, ``off``) where it differs from the catalogue's default.
+    `sample` is a Boolean column of the panel, or ``variable=value``: those of its in_sample rows.
     `frame` is the panel of firms and years or a frame of dyads, which knows no default controls and
     no leads.
     """
@@ -77,6 +79,12 @@ class ModelSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     missteps: Mapping[str, str] = field(default_factory=dict)
     frame: str = FIRM_YEARS
+
+    @property
+    def part(self) -> tuple[str, float] | None:
+        """Variable and value that cut the sample, where it is written as ``small_med=0``."""
+        found = _PART.match(self.sample)
+        return (found["variable"], float(found["value"])) if found else None
 
     @property
     def outcome_column(self) -> str:
@@ -302,6 +310,7 @@ def check_spec(
         ("terms", base_variables(spec.terms)),
         ("controls", base_variables(spec.controls)),
         ("options", _option_names(spec)),
+        ("sample", (spec.part[0],) if spec.part else ()),
     ):
         for variable in names:
             if not _knows(spec, variable, known):

@@ -11,6 +11,7 @@ import pytest
 
 from tertius.claims.claim_test import ClaimTest, inherited, read_test
 from tertius.claims.findings import JUDGED, Finding, find
+from tertius.claims.page import renewed
 from tertius.claims.shape_table import EVERY, KEYS, SHAPES, judges_of
 from tertius.estimate import Estimate, NotEstimable
 from tertius.problems import Problems
@@ -76,6 +77,13 @@ def test_the_table_knows_every_shape_and_the_schema_none(root) -> None:
     claimed = schema["properties"]["claims"]["additionalProperties"]["properties"]["shape"]["enum"]
     assert set(claimed) == set(EVERY)
     assert all(len(judges_of(shape)) >= 2 for shape in claimed)
+
+
+def test_the_page_of_claims_lists_every_shape_and_key(root) -> None:
+    text = (root / "docs" / "claims.md").read_text(encoding="utf-8")
+    assert text == renewed(text)
+    assert all(f"**`{name}`**" in text for name in SHAPES)
+    assert all(f"- `{name}`:" in text for name in KEYS)
 
 
 @pytest.mark.parametrize("name", sorted(SHAPES))

@@ -24,6 +24,7 @@ from tertius.claims import (
 from tertius.claims.families import family_members
 from tertius.problems import InputError
 from tertius.registry import read_yaml
+from tertius.terms import parse_term, split_lag
 
 NAMES = ("zhang2025", "shao2023")
 STATEMENTS = "c97bfe8c5225fb701c5e79584910a8245ab52bc1884e2089a814263af0619564"
@@ -180,6 +181,8 @@ def test_families_are_sections_times_outcome_classes(registry) -> None:
     families = claim_families(registry)
     assert set(families) == {c.id for c in registry.claims if c.test}
     assert families["A04"] == families["A19"] == families["A69"] == "zhang2025 §2 x patents"
+    assert families["A17"] == families["A50"]
+    assert families["A13"] == families["A14"]
     assert families["A07"] == "zhang2025 §2.1 x breakthrough"
     assert families["B17"] == families["B20"] == "shao2023 三(一) x patents"
 
@@ -205,6 +208,7 @@ def test_variants_inherit_from_the_test(registry) -> None:
     assert a22.test.shape == "diminishing"
     assert a22.variants["negative_slope"].shape == "inverted_u"
     assert a22.variants["negative_slope"].needed_terms == ("psize", "psize^2")
+    assert a22.variants["two_lines"].model == "portfolio_size"
     over = registry["A29"].variants["over_search"]
     assert (over.shape, over.variable, over.terms) == ("inverted_u", "sdepth", ())
     assert registry["A04"].variants["t2"].terms == ("log1p(deg)",)
@@ -333,6 +337,40 @@ def test_a_claim_is_added_with_one_entry(files, schema, codebook) -> None:
     loaded = load_checked_claims(write(), schema, codebook)
     assert len(loaded.claims) == 165
     assert claim_families(loaded)["A72"] == "zhang2025 §2 x patents"
+
+
+def test_every_claim_of_the_first_paper_but_the_simulations_has_a_specification(registry) -> None:
+    without = {key for key in claims_without_spec(registry) if key[0] == "A"}
+    assert without == {"A34", "A53"}
+
+
+def test_mechanical_claims_say_what_they_are_held_against(registry) -> None:
+    for key in ("A05", "A12", "A15"):
+        test = registry[key].test
+        assert registry[key].mechanical
+        assert any(leg.placebo for leg in (test, *test.legs)), key
+    plain = [c for c in registry.claims if c.test and c.test.placebo]
+    assert all(claim.mechanical for claim in plain)
+
+
+def test_both_mappings_of_embedding_are_judged(registry) -> None:
+    a21 = registry["A21"]
+    assert {leg.variable for leg in a21.test.legs} == {"log1p(deg_l1)", "sh_l1"}
+    conventional = a21.variants["conventional_mapping"]
+    assert {leg.variable for leg in conventional.legs} == {"log1p(deg_l1)", "log1p(tstr_l1)"}
+
+
+def test_mediators_lie_between_cause_and_outcome(registry) -> None:
+    """x of an earlier year than m, m of an earlier year than the outcome."""
+    tests = [t for c in registry.claims if c.id[0] == "A" for t in c.tests.values()]
+    legs = [leg for test in tests for leg in (test, *test.legs)]
+    chains = [leg for leg in legs if leg.shape in ("mediation", "serial_mediation")]
+    assert len(chains) > 20
+    for leg in chains:
+        lags = [split_lag(parse_term(name).variables[0])[1] for name in (leg.variable, *leg.terms)]
+        assert lags == sorted(lags, reverse=True), leg
+        assert lags[0] > lags[1], leg
+        assert registry.models[leg.model]["lead"] == 1
 
 
 def test_unknown_id_raises(registry) -> None:

@@ -1,11 +1,41 @@
 # Estimates become verdicts on the claims of both papers.
 
 
+rule draw_placebos:
+    input:
+        tables=f"{DATA}/tables",
+        ties=f"{DATA}/ties/{STUDY.focal}.parquet",
+        panel=f"{DATA}/panel.parquet",
+        claims=CLAIM_FILES,
+        schema=CLAIM_SCHEMA,
+    output:
+        placebos=f"{DATA}/placebos.parquet",
+    log:
+        f"{LOGS}/draw_placebos.log",
+    benchmark:
+        f"{BENCHMARKS}/draw_placebos.tsv"
+    params:
+        **settings("years", "frame"),
+        code=code("draw_placebos"),
+        codebook=REGISTRY.codebook,
+        declared=STUDY.section("variables"),
+        models=MODELS,
+        defaults=MODEL_DEFAULTS,
+        network=STUDY.section("networks")[STUDY.focal],
+        focal=STUDY.focal,
+        unit=STUDY.unit,
+        draws=STUDY.section("inference")["placebo_draws"],
+        seed=STUDY.seed,
+    script:
+        "../../scripts/draw_placebos.py"
+
+
 rule judge_claims:
     input:
         estimates=f"{RESULTS}/estimates",
         designs=f"{DATA}/designs",
         influence=f"{DATA}/influence",
+        placebos=f"{DATA}/placebos.parquet",
         claims=CLAIM_FILES,
         schema=CLAIM_SCHEMA,
     output:

@@ -45,6 +45,7 @@ class ClaimTest:
     against: tuple[str, ...] = ()
     paths: tuple[IndirectSpec, ...] = ()
     scale: str = ""
+    placebo: str = ""
     cut: float | None = None
     value: float | None = None
     margin: float | None = None
@@ -127,7 +128,7 @@ def read_test(raw: Mapping[str, Any], where: str, problems: Problems) -> ClaimTe
         problems: every unknown shape and key, missing key, value of the wrong kind.
     """
     before = len(problems.found)
-    for key in sorted(set(raw) - set(KEYS)):
+    for key in sorted(map(str, raw.keys() - KEYS.keys())):
         problems.add(f"{where}.{key}", f"unknown key {key!r}", did_you_mean(key, KEYS))
     if "shape" not in raw:
         problems.add(f"{where}.shape", "key 'shape' is missing", "add it")

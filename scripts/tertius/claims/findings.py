@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-
-import polars as pl
 
 from tertius.arrays import FloatArray
 from tertius.claims.claim_test import ClaimTest
+from tertius.claims.finding import EXPECTED, NEITHER, OPPOSITE, Effect, Finding, Step
+from tertius.claims.mechanical import held_against
 from tertius.estimate import Estimate
 from tertius.estimate.result import confidence_interval
 from tertius.inference.covariance import p_value_of
 from tertius.inference.power import minimum_detectable_effect
-from tertius.inference.score_bootstrap import Hypothesis
 from tertius.model_spec import Term, parse_term
 from tertius.ratios import percent_of
 from tertius.shapes import (
@@ -37,7 +36,6 @@ from tertius.shapes import (
 from tertius.shapes.common import model_terms, number, p_words, slope_gradient
 from tertius.shapes.inverted_u import MIN_SHARE
 
-EXPECTED, OPPOSITE, NEITHER = "expected", "opposite", "neither"
 EXPECTATIONS: Mapping[str, tuple[str, str | None]] = {
     "any": ("turning_point", None),
     "shift_right": ("turning_point", "positive"),
@@ -46,67 +44,6 @@ EXPECTATIONS: Mapping[str, tuple[str, str | None]] = {
     "steeper": ("curvature", "negative"),
 }
 """What a moderator should do to the curve -> quantity tested, wanted decision (None: either)."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a shape test, before adjustment: its name, whether it is met, its numbers.
-
-    `evidence` is False for a step that a flat curve can meet by chance of where it bends.
-    """
-
-    name: str
-    met: bool
-    text: str
-    evidence: bool = True
-
-
-@dataclass(frozen=True)
-class Effect:
-    """Change of the expected outcome, as a share, that goes with a telling change of a term.
-
-    `per` names the change; `low` and `high` bound the interval at level 1 - 2 alpha, that of two
-    one-sided tests; `mde` is the share that would be found with 80 % power.
-    """
-
-    term: str
-    per: str
-    share: float
-    low: float
-    high: float
-    mde: float
-
-
-@dataclass(frozen=True, eq=False)
-class Finding:
-    """What one test found in one estimate, before adjustment for the family.
-
-    `direction` says whether the full shape test is passed in the stated direction (expected), in
-    the other one (opposite), or not at all (neither). `hypothesis` is the binding contrast that
-    enters the family; `p_value` the one p of the test, `model` the one whose numbers are shown.
-    """
-
-    test: ClaimTest
-    quantity: str
-    estimate: float
-    std_error: float
-    conf_low: float
-    conf_high: float
-    p_value: float
-    direction: str
-    steps: tuple[Step, ...]
-    hypothesis: Hypothesis
-    effects: tuple[Effect, ...]
-    sentence: str
-    curve: pl.DataFrame
-    results: tuple[ShapeResult, ...]
-    model: str = ""
-    notes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def steps_met(self) -> int:
-        """Number of steps that are met and say something on their own."""
-        return sum(step.met and step.evidence for step in self.steps)
 
 
 def find(
@@ -136,6 +73,8 @@ def find(
         return _all_of(test, fits, alpha, name, told)
     if test.shape in FINDERS:
         found = FINDERS[test.shape](test, estimate, alpha, name)
+        if test.placebo:
+            found = held_against(found, estimate, told, name)
     else:
         found = _joint(test, fits, told, name)
     return replace(found, model=test.model)

@@ -8,9 +8,11 @@ from typing import Any
 
 import polars as pl
 
+from tertius.arrays import FloatArray
 from tertius.claims.claim_test import ClaimTest
 from tertius.claims.families import claim_families
-from tertius.claims.findings import Finding, find
+from tertius.claims.finding import Finding
+from tertius.claims.findings import find
 from tertius.claims.records import card_of, shape_of
 from tertius.claims.registry import Claim, ClaimRegistry
 from tertius.claims.verdict import (
@@ -29,6 +31,7 @@ from tertius.inference.score_bootstrap import cluster_bootstrap_draws
 from tertius.shapes import ShapeSettings
 
 Fits = Mapping[str, Estimate | NotEstimable]
+Placebos = Mapping[tuple[str, str], FloatArray]
 
 VERDICT_SCHEMA: Mapping[str, Any] = {
     "claim_id": pl.String,
@@ -119,6 +122,7 @@ def judge(
     fits: Fits,
     codebook: Mapping[str, Mapping[str, Any]],
     settings: JudgeSettings,
+    placebos: Placebos | None = None,
 ) -> Judgement:
     """Judge all claims of the registry.
 
@@ -127,12 +131,16 @@ def judge(
         fits: model id -> estimate, or why there is none.
         codebook: entries by code, for marks, labels and inputs.
         settings: of the study.
+        placebos: coefficients on rewired networks by (model, term).
 
     Returns:
         `Judgement`, independent of the order of claims, models and rows.
     """
     families = claim_families(registry, settings.study_models)
-    found = {c.id: _attempt(c.test, fits, settings, c.id) for c in registry.claims if c.test}
+    shape = ShapeSettings(
+        settings.alpha, settings.draws, settings.seed, settings.sesoi, placebos or {}
+    )
+    found = {c.id: _attempt(c.test, fits, shape, c.id) for c in registry.claims if c.test}
     findings = {key: result for key, result in found.items() if isinstance(result, Finding)}
     adjusted = adjust(findings, families, settings)
     rows, cards, shapes, variants = [], {}, {}, []
@@ -147,7 +155,7 @@ def judge(
         cards[claim.id] = card_of(claim, row, finding, fit, adjusted.get(claim.id))
         if finding is not None:
             shapes[claim.id] = shape_of(claim, verdict.word, finding, fit)
-        variants += _variant_rows(claim, fits, codebook, settings)
+        variants += _variant_rows(claim, fits, codebook, settings, shape)
     return Judgement(
         verdicts=pl.DataFrame(rows, schema=VERDICT_SCHEMA).sort("claim_id"),
         variants=pl.DataFrame(variants, schema=VARIANT_SCHEMA).sort("claim_id", "variant"),
@@ -179,7 +187,7 @@ def adjust(
 
 
 def _attempt(
-    test: ClaimTest, fits: Fits, settings: JudgeSettings, name: str
+    test: ClaimTest, fits: Fits, settings: ShapeSettings, name: str
 ) -> Finding | NotEstimable:
     """The finding of a test, or why there is none: the first of its models that was not had."""
     held: dict[str, Estimate] = {}
@@ -190,9 +198,8 @@ def _attempt(
         if isinstance(fit, NotEstimable):
             return fit
         held[model] = fit
-    shape = ShapeSettings(settings.alpha, settings.draws, settings.seed, settings.sesoi)
     try:
-        return find(test, held[test.model], settings.alpha, name, held, shape)
+        return find(test, held[test.model], settings.alpha, name, held, settings)
     except NotEstimable as error:
         return error
 
@@ -284,12 +291,16 @@ def proxies_of(
 
 
 def _variant_rows(
-    claim: Claim, fits: Fits, codebook: Mapping[str, Mapping[str, Any]], settings: JudgeSettings
+    claim: Claim,
+    fits: Fits,
+    codebook: Mapping[str, Mapping[str, Any]],
+    settings: JudgeSettings,
+    shape: ShapeSettings,
 ) -> list[dict[str, Any]]:
     """One row a named variant, unadjusted: it stands beside the verdict and never decides it."""
     rows = []
     for name, test in claim.variants.items():
-        found = _attempt(test, fits, settings, f"{claim.id}.{name}")
+        found = _attempt(test, fits, shape, f"{claim.id}.{name}")
         fit = _fit(found, fits)
         row: dict[str, Any] = dict.fromkeys(VARIANT_SCHEMA)
         row |= {"claim_id": claim.id, "variant": name, "test": test.shape, "model": test.model}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tertius.claims.findings import Finding
+from tertius.claims.finding import Finding
 from tertius.claims.registry import Claim
 from tertius.claims.verdict import Adjusted
 from tertius.estimate import Estimate

@@ -13,7 +13,8 @@ PLAIN, PRODUCT, TRIPLE, ANY = "a plain variable", "a product of two variables", 
 SIDES = ("greater", "less", "either")
 CURVES = ("any", "shift_right", "shift_left", "steeper", "flatter")
 CLASSES = ("inverted_u", "u", "diminishing", "declining", "kink")
-SCALES = ("within_sd", "raw", "elasticity")
+SCALES = ("within_sd", "raw", "elasticity", "standardised")
+PLACEBOS = ("rewired", "other_records")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ KEYS: Mapping[str, Key] = {
     "side": Key("choice", "stated side of the quantity", SIDES),
     "expect": Key("choice", "what the curve should be or do", (*CURVES, *CLASSES)),
     "scale": Key("choice", "scale on which effects are compared", SCALES),
+    "placebo": Key(
+        "choice",
+        "for causes and outcomes built from the same ties: rewired, against networks of the same "
+        "degrees; other_records, where the outcome comes from other records than the cause",
+        PLACEBOS,
+    ),
     "cut": Key("number", "value of the moderator above which firms form the first group"),
     "value": Key("number", "the stated share"),
     "margin": Key("number", "how far from the stated share still counts as it"),
@@ -97,7 +104,7 @@ SHAPES: Mapping[str, Shape] = {
         ("terms",),
         ("positive", *EFFECTS, "complementarity"),
         "{shape: positive, model: position, term: log1p(deg)}",
-        takes=("side",),
+        takes=("side", "placebo"),
         defaults={"side": "greater"},
     ),
     "negative": Shape(
@@ -105,7 +112,7 @@ SHAPES: Mapping[str, Shape] = {
         ("terms",),
         ("negative", *EFFECTS),
         "{shape: negative, model: cycle_time, term: log1p(deg)}",
-        takes=("side",),
+        takes=("side", "placebo"),
         defaults={"side": "less"},
     ),
     "interaction": Shape(

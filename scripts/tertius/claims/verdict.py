@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tertius.claims.findings import EXPECTED, NEITHER, Effect, Finding
+from tertius.claims.finding import EXPECTED, NEITHER, Effect, Finding
 from tertius.estimate import NotEstimable
 from tertius.shapes.common import number, p_words
 

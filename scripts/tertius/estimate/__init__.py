@@ -6,7 +6,7 @@ import polars as pl
 
 from tertius.catalogue import ESTIMATORS
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.design import Columns, Design, LedgerStep, build_design
+from tertius.estimate.design import Columns, Design, LedgerStep, build_design, with_sample
 from tertius.estimate.frames import EstimateFrames, estimate_frames, estimate_from_frames
 from tertius.estimate.load import estimator_function
 from tertius.estimate.missteps import (
@@ -33,6 +33,7 @@ def estimate_model(panel: pl.DataFrame, spec: ModelSpec) -> Estimate:
         KeyError: the estimator is unknown.
     """
     found = inspect_spec(spec)
+    panel = with_sample(panel, spec)
     design = build_design(panel, spec)
     found += inspect_design(panel, design)
     estimate = estimator_function(ESTIMATORS[spec.estimator])(design)

@@ -84,6 +84,27 @@ class Design:
     categories: Mapping[str, tuple[IntArray, tuple[Any, ...]]] = field(default_factory=dict)
 
 
+def with_sample(panel: pl.DataFrame, spec: ModelSpec) -> pl.DataFrame:
+    """The panel with the Boolean column of a sample that is written as ``variable=value``.
+
+    Raises:
+        NotEstimable: the variable has no ok row in this study.
+        InputError: the panel lacks it.
+    """
+    if spec.part is None or spec.sample in panel.columns:
+        return panel
+    variable, value = spec.part
+    if variable not in panel.columns:
+        fix = did_you_mean(variable, panel.columns)
+        raise InputError([Problem(f"panel.{variable}", "the column is absent", fix)])
+    why = _why_blocked(panel[_status(variable)])
+    if why:
+        what = f"the sample {spec.sample} needs {variable}, which no row of this study has"
+        raise NotEstimable(why, variable, what)
+    known = pl.col("in_sample") & (pl.col(_status(variable)) == OK)
+    return panel.with_columns((known & (pl.col(variable) == value)).alias(spec.sample))
+
+
 def build_design(panel: pl.DataFrame, spec: ModelSpec) -> Design:
     """Turn a panel and a resolved specification into a design matrix.
 

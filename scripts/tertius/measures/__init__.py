@@ -81,7 +81,7 @@ from tertius.measures.spectral import (
     eigenvector,
     largest_eigenvalue,
 )
-from tertius.measures.table import measure_network, measure_years
+from tertius.measures.table import measure_holes, measure_network, measure_years
 from tertius.measures.whole import (
     Memberships,
     NullDraws,
@@ -143,6 +143,7 @@ __all__ = [
     "mean_disjoint_paths",
     "mean_local_clustering",
     "mean_path_length",
+    "measure_holes",
     "measure_network",
     "measure_years",
     "node_disjoint_paths",

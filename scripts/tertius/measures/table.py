@@ -146,7 +146,7 @@ def _core(graph: Graph, seed: int) -> dict[str, NDArray[Any]]:
 def _statuses(n: int, holes: Burt, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
     """Status of every measure that can be undefined."""
     leading = frame["eigenvector"].to_numpy()
-    isolate, single = holes.degree == 0, holes.degree == 1
+    isolate = holes.degree == 0
     out = {
         name: np.full(n, "ok" if n >= least else "zero_denominator")
         for name, least in _NEEDS_OTHERS.items()
@@ -154,9 +154,7 @@ def _statuses(n: int, holes: Burt, frame: pl.DataFrame) -> dict[str, NDArray[Any
     out["eigenvector"] = np.where(
         isolate, "undefined_isolate", np.where(np.isnan(leading), "undefined_component", "ok")
     )
-    for name in _HOLES:
-        alone = np.where(single & (name in _NEEDS_TWO), "undefined_single", "ok")
-        out[name] = np.where(isolate, "undefined_isolate", alone)
+    out |= _hole_statuses(holes)
     for name in _NEEDS_CONTACT:
         out[name] = np.where(isolate, "undefined_isolate", "ok")
     tied = bool(n >= 3 and not isolate.all())
@@ -168,6 +166,28 @@ def _statuses(n: int, holes: Burt, frame: pl.DataFrame) -> dict[str, NDArray[Any
     for name, status in why.items():
         out[name] = np.where(np.isnan(frame[name].to_numpy()), status, "ok")
     return out
+
+
+def _hole_statuses(holes: Burt) -> dict[str, NDArray[Any]]:
+    isolate, single = holes.degree == 0, holes.degree == 1
+    out = {}
+    for name in _HOLES:
+        alone = np.where(single & (name in _NEEDS_TWO), "undefined_single", "ok")
+        out[name] = np.where(isolate, "undefined_isolate", alone)
+    return out
+
+
+def measure_holes(graph: Graph, *, threads: int | None = None) -> pl.DataFrame:
+    """Degree and the structural-hole measures alone, as in `measure_network`, one row a node."""
+    holes = burt(graph, threads=threads)
+    frame = pl.DataFrame(
+        {
+            "node": pl.Series(graph.nodes, dtype=None if graph.n_nodes else pl.String),
+            "degree": position.degree(graph),
+            **{name: getattr(holes, name) for name in _HOLES},
+        }
+    )
+    return _with_statuses(frame, _hole_statuses(holes))
 
 
 def _with_statuses(frame: pl.DataFrame, statuses: dict[str, NDArray[Any]]) -> pl.DataFrame:

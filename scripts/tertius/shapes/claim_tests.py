@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from tertius.arrays import FloatArray
 from tertius.estimate.result import Estimate
 from tertius.shapes.block import block_gain_test
 from tertius.shapes.block_comparison import block_comparison_test
@@ -28,12 +29,16 @@ SIGNS: Mapping[str, str | None] = {"greater": "+", "less": "-", "either": None, 
 
 @dataclass(frozen=True)
 class ShapeSettings:
-    """What a test takes from the study: level, draws and seed of resamples, smallest effect."""
+    """What a test takes from the study: level, draws and seed of resamples, smallest effect.
+
+    `placebos` are coefficients on rewired networks by (model, term), shape (draws,).
+    """
 
     alpha: float
     draws: int = 499
     seed: int = 1
     sesoi: float = 0.05
+    placebos: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
 
 
 class Ends(Protocol):

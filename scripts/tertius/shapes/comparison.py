@@ -21,6 +21,7 @@ SCALES: Mapping[str, str] = {
     "raw": "per unit",
     "within_sd": "per within-firm standard deviation",
     "elasticity": "as elasticities at the mean",
+    "standardised": "standard deviations of the outcome per within-firm standard deviation",
 }
 
 
@@ -63,7 +64,8 @@ def scaled_contrast(
             `within_sd` between counts.
         weights: (model, term, weight).
         scale: raw, within_sd (coefficient times the product of its factors' within-firm standard
-            deviations) or elasticity (of the expected outcome, main effects only).
+            deviations), standardised (that over the within-firm standard deviation of a linear
+            outcome) or elasticity (of the expected outcome, main effects only).
         sign: stated sign of the sum.
         alpha: level.
         shape, words: names for the result.
@@ -126,9 +128,9 @@ def scale_of(estimate: Estimate, term: str, scale: str) -> float:
     if scale == "raw":
         return 1.0
     parsed = parse_term(term)
-    if scale == "within_sd":
-        sizes = [estimate.spread(f.base)[0] ** f.power for f in parsed.factors]
-        return math.prod(sizes)
+    if scale in ("within_sd", "standardised"):
+        size = math.prod(estimate.spread(f.base)[0] ** f.power for f in parsed.factors)
+        return size / (_outcome_sd(estimate) if scale == "standardised" else 1.0)
     base = base_of(estimate, term)
     known = estimate.variables[base]
     if known.transform not in ("identity", "log1p"):
@@ -141,6 +143,22 @@ def scale_of(estimate: Estimate, term: str, scale: str) -> float:
     if estimate.mean_outcome <= 0:
         raise NotEstimable("no_scale", base, "the outcome's mean is not positive")
     return float(share.mean()) / estimate.mean_outcome
+
+
+def _outcome_sd(estimate: Estimate) -> float:
+    """Standard deviation of the outcome around its firm means, divisor n - 1.
+
+    Raises:
+        NotEstimable: the outcome is a count (its effects are shares already), or does not vary.
+    """
+    if estimate.link != "identity":
+        what = f"{estimate.spec.outcome} is on the scale of shares: compare by within_sd"
+        raise NotEstimable("no_scale", estimate.spec.outcome, what)
+    y = estimate.frame.select(pl.col("y") - pl.col("y").mean().over("org_id"))["y"].to_numpy()
+    size = math.sqrt(float(y @ y) / max(len(y) - 1, 1))
+    if not size > 0:
+        raise NotEstimable("no_variation", estimate.spec.outcome, "the outcome does not vary")
+    return size
 
 
 def coefficient_comparison_test(

@@ -1,0 +1,166 @@
+"""Mechanical claims: networks rewired at the same degrees, and findings held against them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tertius.claims.claim_test import ClaimTest
+from tertius.claims.findings import find
+from tertius.claims.placebos import PlaceboSettings, placebo_slopes, rewired_year
+from tertius.estimate import NotEstimable
+from tertius.measures import Graph, measure_holes, measure_network
+from tertius.model_spec import resolve_spec
+from tertius.shapes import ShapeSettings
+from tertius.variables.derive import resolve
+from tertius.variables.inputs import Inputs
+from tests.shape_worlds import fit, panel
+
+
+def ties(year: int, n: int = 60, seed: int = 1) -> pl.DataFrame:
+    """Random ties of n organisations in one year, as the step of ties writes them."""
+    rng = np.random.default_rng([seed, year])
+    pairs = np.array(np.triu_indices(n, 1)).T
+    kept = pairs[rng.random(len(pairs)) < 0.08]
+    weight = rng.uniform(0.5, 2, len(kept))
+    return pl.DataFrame(
+        {
+            "year": pl.Series([year] * len(kept), dtype=pl.Int32),
+            "a": [f"o{i:03d}" for i in kept[:, 0]],
+            "b": [f"o{i:03d}" for i in kept[:, 1]],
+            "weight_newman": weight,
+        }
+    )
+
+
+def degrees(edges: pl.DataFrame) -> dict[str, int]:
+    ends = pl.concat([edges["a"], edges["b"]])
+    return dict(ends.value_counts().iter_rows())
+
+
+def test_rewiring_keeps_degrees_and_weights_and_moves_ties() -> None:
+    before = ties(2000)
+    after, measures = rewired_year(before, np.random.default_rng(1))
+    assert degrees(after) == degrees(before)
+    assert (after["a"] < after["b"]).all()
+    assert not after.select("a", "b").is_duplicated().any()
+    assert after["weight_newman"].sort().to_list() == before["weight_newman"].sort().to_list()
+    shared = before.join(after, on=["a", "b"], how="inner").height
+    assert shared < 0.4 * before.height
+    assert dict(measures.select("node", "degree").iter_rows()) == degrees(before)
+
+
+def test_holes_alone_are_those_of_the_whole_table() -> None:
+    graph = Graph.from_frame(ties(2001), weight="weight_newman")
+    whole = measure_network(graph, exact_limit=1000, sample_sources=10, seed=1)
+    alone = measure_holes(graph)
+    assert alone.equals(whole.select(alone.columns))
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[Inputs, pl.DataFrame]:
+    """Sixty organisations with a patent class of their own each: partners reach one class each."""
+    years = range(2000, 2004)
+    names = [f"o{i:03d}" for i in range(60)]
+    patents = [(f"p{i}_{t}", dt.date(t, 1, 1), t) for i in range(60) for t in years]
+    table = pl.DataFrame(patents, schema=["pid", "prio_date", "year"], orient="row")
+    table = table.with_columns(pl.col("year").cast(pl.Int32), family_id=pl.col("pid"), office=pl.lit("CN"))
+    classes = pl.DataFrame(
+        {
+            "pid": table["pid"],
+            "scheme": "IPC",
+            "code": [f"A{i % 90 + 10:02d}B 1/00" for i in range(60) for _ in years],
+            "is_first": True,
+        }
+    )
+    holders = pl.DataFrame(
+        {"pid": table["pid"], "org_id": [n for n in names for _ in years], "share": 1.0}
+    )
+    tied = pl.concat([ties(t) for t in years])
+    keys = pl.DataFrame(
+        {
+            "org_id": [n for n in names for _ in years],
+            "year": pl.Series([t for _ in names for t in years], dtype=pl.Int32),
+        }
+    )
+    inputs = Inputs(
+        tables={"patents": table, "patent_classes": classes},
+        holders=holders,
+        ties={"alliance": tied},
+        tie_records={},
+        measures={},
+        risk_set=keys,
+        raw_years=(2000, 2003),
+        outcome_years=(2000, 2003),
+    )
+    return inputs, keys
+
+
+def test_slopes_on_rewired_networks_are_those_of_counting(root, world) -> None:
+    """With one class an organisation, reach is the number of partners on any network: slope 1."""
+    from tertius.registry import read_yaml
+
+    inputs, keys = world
+    codebook = read_yaml(root / "config" / "variables.yaml")
+    wanted = {code: codebook[code] for code in ("deg", "reach_class")}
+    raw = {"outcome": "reach_class", "lead": 0, "estimator": "fe_ols", "terms": ["deg"],
+           "controls": "none", "winsor": None}  # fmt: skip
+    blank = keys.with_columns(
+        pl.lit(0.0).alias("deg"), pl.lit("ok").alias("deg_status"),
+        pl.lit(0.0).alias("reach_class"), pl.lit("ok").alias("reach_class_status"),
+        pl.lit(True).alias("in_sample"),
+    )  # fmt: skip
+    slopes = placebo_slopes(
+        inputs, blank, resolve(wanted), {"m": resolve_spec("m", raw)}, PlaceboSettings(3, 1)
+    )
+    assert slopes["draw"].to_list() == [0, 1, 2]
+    assert slopes["term"].unique().to_list() == ["deg"]
+    assert slopes["estimate"].to_list() == pytest.approx([1.0] * 3, abs=0.15)
+
+
+def sloped(slope: float) -> pl.DataFrame:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=1200)
+    return panel({"x": x, "y": slope * x + rng.normal(size=1200)}, 200)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "direction", "p"),
+    [
+        (np.linspace(0.0, 0.3, 99), "expected", 0.01),
+        (np.linspace(0.3, 0.7, 99), "neither", None),
+        (np.linspace(0.8, 1.2, 99), "opposite", 0.01),
+    ],
+)
+def test_a_slope_must_lie_beyond_rewired_networks(drawn, direction, p) -> None:
+    estimate = fit(sloped(0.5), "x")
+    test = ClaimTest("positive", "m", terms=("x",), side="greater", placebo="rewired")
+    settings = ShapeSettings(0.05, placebos={("m", "x"): drawn})
+    found = find(test, estimate, 0.05, "c", settings=settings)
+    assert found.direction == direction
+    assert "99 rewired networks" in found.quantity
+    if p is not None:
+        assert found.p_value == pytest.approx(p)
+        # the family sees the p of the draws, on the side where the slope lies
+        assert abs(found.hypothesis.statistic) == pytest.approx(2.6, abs=0.02)
+        assert (found.hypothesis.statistic > 0) == (direction == "expected")
+    k = int((drawn >= found.estimate).sum())
+    assert f"p = {(1 + k) / 100:.3f}" in found.sentence
+
+
+def test_without_rewired_networks_there_is_no_finding() -> None:
+    estimate = fit(sloped(0.5), "x")
+    test = ClaimTest("positive", "m", terms=("x",), side="greater", placebo="rewired")
+    with pytest.raises(NotEstimable, match="no rewired network"):
+        find(test, estimate, 0.05, "c")
+
+
+def test_other_records_are_told_in_the_row() -> None:
+    estimate = fit(sloped(-0.5), "x")
+    test = ClaimTest("negative", "m", terms=("x",), side="less", placebo="other_records")
+    found = find(test, estimate, 0.05, "c")
+    assert found.direction == "expected"
+    assert found.quantity.endswith("(outcome and cause come from different records)")
