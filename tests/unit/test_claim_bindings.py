@@ -301,5 +301,8 @@ def test_a_variant_of_another_shape_drops_what_it_does_not_take() -> None:
         "shape": "all_of",
         "legs": [test],
     }
+    held = {**test, "placebo": "rewired"}
+    assert "placebo" not in inherited(held, {"model": "n"})
+    assert inherited(held, {"placebo": "rewired"})["placebo"] == "rewired"
     merged = inherited(test, {"shape": "kink", "variable": "b"})
     assert merged == {"shape": "kink", "model": "m", "side": "greater", "variable": "b"}

@@ -67,7 +67,9 @@ def world() -> tuple[Inputs, pl.DataFrame]:
     names = [f"o{i:03d}" for i in range(60)]
     patents = [(f"p{i}_{t}", dt.date(t, 1, 1), t) for i in range(60) for t in years]
     table = pl.DataFrame(patents, schema=["pid", "prio_date", "year"], orient="row")
-    table = table.with_columns(pl.col("year").cast(pl.Int32), family_id=pl.col("pid"), office=pl.lit("CN"))
+    table = table.with_columns(
+        pl.col("year").cast(pl.Int32), family_id=pl.col("pid"), office=pl.lit("CN")
+    )
     classes = pl.DataFrame(
         {
             "pid": table["pid"],

@@ -14,11 +14,12 @@ from tertius.catalogue import (
     linear,
     policy,
     selection,
+    simulation,
     thresholds,
 )
 from tertius.catalogue.estimator import Estimator, Option
 
-FAMILIES = (linear, counts, instruments, selection, thresholds, policy, dyads)
+FAMILIES = (linear, counts, instruments, selection, thresholds, policy, dyads, simulation)
 ESTIMATORS: Mapping[str, Estimator] = {
     entry.name: entry for family in FAMILIES for entry in family.ENTRIES
 }

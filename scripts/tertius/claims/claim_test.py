@@ -105,8 +105,11 @@ def _needs_of(test: ClaimTest) -> dict[str, tuple[str, ...]]:
 
 
 def inherited(test: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A variant completed by its claim's test; what its own shape does not take is left behind."""
-    merged = {**test, **own}
+    """A variant completed by its claim's test; what its own shape does not take is left behind.
+
+    Rewired networks are drawn for the primary test, and for a variant that asks for them itself.
+    """
+    merged = {**{k: v for k, v in test.items() if k != "placebo"}, **own}
     if own.get("shape", test.get("shape")) != test.get("shape"):
         shape = SHAPES.get(str(merged["shape"]))
         takes = {"shape", *(shape.keys if shape else ())}

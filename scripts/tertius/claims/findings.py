@@ -132,7 +132,9 @@ def _signs(test: ClaimTest, estimate: Estimate, alpha: float, name: str) -> Find
 
 
 def _slope_words(estimate: Estimate, base: str, n_terms: int) -> str:
-    """Coefficient, or slope at the mean where the model has powers or products of the variable."""
+    """Coefficient, slope at the mean where the variable is bent, or what the estimator gives."""
+    if base in estimate.estimator.gives:
+        return f"{base} ({estimate.estimator.label.lower()})"
     bent = any(base in t.bases and t.degree > 1 for _, t in model_terms(estimate))
     words = f"slope in {base} at its mean" if bent else f"coefficient of {base}"
     return words if n_terms == 1 else f"weakest of {n_terms} slopes, {words}"
