@@ -9,7 +9,9 @@ import polars as pl
 import pytest
 
 from tertius.claims.claim_test import ClaimTest
+from tertius.claims.describe import describe_prescription
 from tertius.claims.findings import find
+from tertius.claims.needs import expected_signs, required_inputs
 from tertius.claims.placebos import PlaceboSettings, placebo_slopes, rewired_year
 from tertius.estimate import NotEstimable
 from tertius.measures import Graph, measure_holes, measure_network
@@ -166,3 +168,37 @@ def test_other_records_are_told_in_the_row() -> None:
     found = find(test, estimate, 0.05, "c")
     assert found.direction == "expected"
     assert found.quantity.endswith("(outcome and cause come from different records)")
+
+
+def test_a_prescription_is_described_beside_its_verdict() -> None:
+    estimate = fit(sloped(2.0), "x")
+    test = ClaimTest("positive", "m", terms=("x",), side="greater")
+    words = describe_prescription(test, estimate)
+    x, y = estimate.values("x"), estimate.frame["y"].to_numpy()
+    upper = y[x >= np.quantile(x, 2 / 3)].mean()
+    assert words.startswith("Description, no test: x has median")
+    assert f"mean y is {upper:.4g} in its upper third" in words
+
+
+def test_expected_signs_and_inputs_follow_from_the_test() -> None:
+    legs = (
+        ClaimTest("negative", "one", terms=("a",), side="less"),
+        ClaimTest("interaction", "two", terms=("a:b",), side="greater"),
+    )
+    assert expected_signs(ClaimTest("all_of", "one", legs=legs)) == {
+        "one: a": "-",
+        "two: a:b": "+",
+    }
+    chain = ClaimTest("serial_mediation", "m", terms=("m1", "m2"), variable="x_l2", side="less")
+    assert expected_signs(chain) == {"m: x_l2 -> m1 -> m2": "-"}
+    curve = ClaimTest("moderated_inverted_u", "m", variable="x", moderator="z", expect="flatter")
+    assert expected_signs(curve) == {"m: x": "+", "m: x^2": "-", "m: x^2 by z": "+"}
+    models = {
+        "one": {"outcome": "y", "terms": ["log1p(a_l1)"]},
+        "two": {"frame": "tie_years", "outcome": "ended", "terms": ["b__sum"]},
+        "three": {"outcome": "y", "options": {"treatment": "p"}},
+    }
+    book = {"y": {"inputs": ["patents"]}, "a": {"inputs": ["ties"]}, "b": {"inputs": ["firms"]},
+            "p": {"inputs": ["policies"]}}  # fmt: skip
+    test = ClaimTest("all_of", "one", legs=(*legs, ClaimTest("positive", "three", terms=("att",))))
+    assert required_inputs(test, models, book) == ("firms", "patents", "policies", "ties")

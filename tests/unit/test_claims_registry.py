@@ -122,6 +122,8 @@ def test_flags(registry) -> None:
     assert {"A05", "A12", "A15", "B16", "B38", "B33", "B36"} <= {
         c.id for c in registry.claims if c.mechanical
     }
+    prescribed = {c.id for c in registry.claims if c.prescription}
+    assert {key for key in prescribed if key[0] == "A"} == {"A23", "A32", "A38", "A46"}
     assert {c.id for c in registry.claims if c.exploratory} == {"B72", "B74"}
     inferred = {c.id for c in registry.claims if c.inferred}
     assert {"A01", "B13", "B14", "B32", "B44", "B45", "B78"} <= inferred

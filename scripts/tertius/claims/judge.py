@@ -10,9 +10,11 @@ import polars as pl
 
 from tertius.arrays import FloatArray
 from tertius.claims.claim_test import ClaimTest
+from tertius.claims.describe import describe_prescription
 from tertius.claims.families import claim_families
 from tertius.claims.finding import Finding
 from tertius.claims.findings import find
+from tertius.claims.needs import expected_signs, required_inputs
 from tertius.claims.records import card_of, shape_of
 from tertius.claims.registry import Claim, ClaimRegistry
 from tertius.claims.verdict import (
@@ -152,7 +154,8 @@ def judge(
         row["proxy"] = "; ".join(proxies_of(claim, registry, codebook, settings)) or None
         row["family"] = families.get(claim.id)
         rows.append(row)
-        cards[claim.id] = card_of(claim, row, finding, fit, adjusted.get(claim.id))
+        card = card_of(claim, row, finding, fit, adjusted.get(claim.id))
+        cards[claim.id] = {**card, **_told(claim, fit, registry, codebook, settings)}
         if finding is not None:
             shapes[claim.id] = shape_of(claim, verdict.word, finding, fit)
         variants += _variant_rows(claim, fits, codebook, settings, shape)
@@ -162,6 +165,25 @@ def judge(
         cards=dict(sorted(cards.items())),
         shapes=dict(sorted(shapes.items())),
     )
+
+
+def _told(
+    claim: Claim,
+    fit: Estimate | None,
+    registry: ClaimRegistry,
+    codebook: Mapping[str, Mapping[str, Any]],
+    settings: JudgeSettings,
+) -> dict[str, Any]:
+    """Of a claim with a test: expected signs, tables it needs, and how a prescription looks."""
+    if claim.test is None:
+        return {}
+    models = {**settings.study_models, **registry.models}
+    described = describe_prescription(claim.test, fit) if claim.prescription and fit else ""
+    return {
+        "expected": expected_signs(claim.test),
+        "inputs": list(required_inputs(claim.test, models, codebook)),
+        "description": described,
+    }
 
 
 def adjust(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -65,9 +66,12 @@ def placebo_slopes(
     wanted = sorted({code for codes in needed.values() for code in codes})
     keys = panel.select("org_id", "year")
     found: list[tuple[str, str, int, float]] = []
+    kept: dict[object, Any] = {}
     for draw in range(settings.draws if wanted else 0):
         moved = rewired_inputs(inputs, keys, np.random.default_rng([settings.seed, draw]))
+        moved._memo.update(kept)
         again = derive(moved, {code: codebook[code] for code in wanted})
+        kept = {k: v for k, v in moved._memo.items() if not _rests_on(k, inputs.focal)}
         for name, spec in models.items():
             rows = with_columns_of(panel, again, needed[name])
             try:
@@ -78,6 +82,11 @@ def placebo_slopes(
                 (name, t, draw, float(b)) for t, b in zip(fit.terms, fit.coefficients, strict=True)
             ]
     return pl.DataFrame(found, schema=SCHEMA, orient="row")
+
+
+def _rests_on(key: object, network: str) -> bool:
+    """Whether what is kept under a key was made for a network (its name is part of the key)."""
+    return isinstance(key, tuple) and network in key
 
 
 def _measured_on_ties(spec: ModelSpec, codebook: Mapping[str, VariableSpec]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from tertius.claims.registry import Claim
 from tertius.claims.verdict import Adjusted
 from tertius.estimate import Estimate
 
-FLAGS = ("inferred", "one_case", "exploratory", "mechanical")
+FLAGS = ("inferred", "one_case", "exploratory", "mechanical", "prescription")
 
 
 def card_of(

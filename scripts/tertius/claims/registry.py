@@ -40,6 +40,7 @@ class Claim:
     one_case: bool = False
     exploratory: bool = False
     mechanical: bool = False
+    prescription: bool = False
     proxies: tuple[str, ...] = ()
     test: ClaimTest | None = None
     variants: Mapping[str, ClaimTest] = field(default_factory=dict)

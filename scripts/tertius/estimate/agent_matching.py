@@ -40,7 +40,7 @@ def fit_agent_matching(design: Design) -> Estimate:
         if len(rows) <= contacts + 1:
             continue
         value = pair_values(x[rows])
-        if not value.std() > 0:
+        if not value[np.isfinite(value)].std() > 0:
             continue
         best = platform(value, places)
         found = np.mean([search(value, contacts, places, rng) for _ in range(draws)], axis=0)
