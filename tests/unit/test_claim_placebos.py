@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ from tertius.estimate import NotEstimable
 from tertius.measures import Graph, measure_holes, measure_network
 from tertius.model_spec import resolve_spec
 from tertius.shapes import ShapeSettings
+from tertius.tables import SCHEMAS
 from tertius.variables.derive import resolve
 from tertius.variables.inputs import Inputs
 from tests.shape_worlds import fit, panel
@@ -34,6 +36,7 @@ def ties(year: int, n: int = 60, seed: int = 1) -> pl.DataFrame:
             "a": [f"o{i:03d}" for i in kept[:, 0]],
             "b": [f"o{i:03d}" for i in kept[:, 1]],
             "weight_newman": weight,
+            "n_records": 1,
         }
     )
 
@@ -62,23 +65,34 @@ def test_holes_alone_are_those_of_the_whole_table() -> None:
     assert alone.equals(whole.select(alone.columns))
 
 
+def typed(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """A typed table from rows that hold only some of its columns."""
+    return pl.DataFrame(rows, schema={k: v.dtype for k, v in SCHEMAS[name].columns.items()})
+
+
 @pytest.fixture(scope="module")
 def world() -> tuple[Inputs, pl.DataFrame]:
     """Sixty organisations with a patent class of their own each: partners reach one class each."""
     years = range(2000, 2004)
     names = [f"o{i:03d}" for i in range(60)]
-    patents = [(f"p{i}_{t}", dt.date(t, 1, 1), t) for i in range(60) for t in years]
-    table = pl.DataFrame(patents, schema=["pid", "prio_date", "year"], orient="row")
-    table = table.with_columns(
-        pl.col("year").cast(pl.Int32), family_id=pl.col("pid"), office=pl.lit("CN")
-    )
-    classes = pl.DataFrame(
+    patents = [
         {
-            "pid": table["pid"],
-            "scheme": "IPC",
-            "code": [f"A{i % 90 + 10:02d}B 1/00" for i in range(60) for _ in years],
-            "is_first": True,
+            "pid": f"p{i}_{t}",
+            "year": t,
+            "prio_date": dt.date(t, 1, 1),
+            "pub_date": dt.date(t + 1, 7, 1),
+            "office": "CN",
         }
+        for i in range(60)
+        for t in years
+    ]
+    table = typed("patents", patents)
+    classes = typed(
+        "patent_classes",
+        [
+            {"pid": row["pid"], "scheme": "IPC", "code": f"A{k // 4 + 10:02d}B1/00"}
+            for k, row in enumerate(patents)
+        ],
     )
     holders = pl.DataFrame(
         {"pid": table["pid"], "org_id": [n for n in names for _ in years], "share": 1.0}
@@ -97,7 +111,7 @@ def world() -> tuple[Inputs, pl.DataFrame]:
         tie_records={},
         measures={},
         risk_set=keys,
-        raw_years=(2000, 2003),
+        raw_years=(1990, 2003),
         outcome_years=(2000, 2003),
     )
     return inputs, keys

@@ -18,6 +18,7 @@ import judge_claims
 from tertius.claims import Claim, ClaimRegistry, ClaimTest, load_claims
 from tertius.claims.findings import Finding, find
 from tertius.claims.judge import VERDICT_SCHEMA, JudgeSettings, adjust, judge
+from tertius.claims.placebos import SCHEMA as PLACEBO_SCHEMA
 from tertius.claims.verdict import WORDS, Adjusted, base_code, decide, verdict_of
 from tertius.estimate import Estimate, NotEstimable, VariableStats, estimate_frames, estimate_model
 from tertius.model_spec import parse_term, resolve_spec
@@ -513,12 +514,14 @@ def test_step_judges_from_files(registry: ClaimRegistry, root: Path, tmp_path: P
     text = yaml.safe_dump(spec.to_dict())
     (estimates / "technology_diversity" / "spec.yaml").write_text(text, encoding="utf-8")
     codebook = yaml.safe_load((root / "config" / "variables.yaml").read_text(encoding="utf-8"))
+    pl.DataFrame(schema=PLACEBO_SCHEMA).write_parquet(tmp_path / "placebos.parquet")
     out = {name: tmp_path / "verdicts" / f"{name}.csv" for name in ("verdicts", "variants")}
     out |= {name: tmp_path / "verdicts" / f"{name}.json" for name in ("cards", "shapes")}
     judge_claims.main(
         estimates=estimates,
         designs=data / "designs",
         influence=data / "influence",
+        placebos=tmp_path / "placebos.parquet",
         claims=[root / "config" / "claims" / f"{name}.yaml" for name in ("shao2023", "zhang2025")],
         schema=root / "workflow" / "schemas" / "claims.yaml",
         codebook=codebook,

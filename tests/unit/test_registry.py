@@ -44,7 +44,12 @@ def test_demo_years_leave_burn_in_and_citation_window() -> None:
 
 def test_defaults_are_written_out() -> None:
     study = load_study(ROOT, "demo")
-    assert study.section("inference") == {"draws": 499, "alpha": 0.05, "sesoi": 0.05}
+    assert study.section("inference") == {
+        "draws": 499,
+        "placebo_draws": 29,
+        "alpha": 0.05,
+        "sesoi": 0.05,
+    }
     assert study.networks["alliance"].weight == "newman"
     assert study.networks["co_applicant"].window == 5
 
