@@ -1,5 +1,6 @@
 """Fit the models that claims hold against rewired networks, on networks of the same degrees."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def main(
     tables: Path,
     ties: Path,
     panel: Path,
+    estimates: Path,
     claims: list[Path],
     schema: Path,
     placebos: Path,
@@ -57,6 +59,7 @@ def main(
     specs = {
         name: resolve_spec(name, models[name], defaults)
         for name in placebo_models(load_claims(claims, schema))
+        if was_estimated(estimates / name)
     }
     slopes = placebo_slopes(
         inputs, rows, resolve(codebook, declared), specs, PlaceboSettings(draws, seed)
@@ -65,6 +68,12 @@ def main(
     for name in specs:
         n = slopes.filter(pl.col("model") == name)["draw"].n_unique()
         print(f"{name}: {n} of {draws} rewired networks")
+
+
+def was_estimated(folder: Path) -> bool:
+    """Whether the study's own network carries a model; if not, none is rewired for it."""
+    fit = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+    return "reason_code" not in fit
 
 
 if "snakemake" in globals():

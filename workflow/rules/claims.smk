@@ -6,6 +6,7 @@ rule draw_placebos:
         tables=f"{DATA}/tables",
         ties=f"{DATA}/ties/{STUDY.focal}.parquet",
         panel=f"{DATA}/panel.parquet",
+        estimates=f"{RESULTS}/estimates",
         claims=CLAIM_FILES,
         schema=CLAIM_SCHEMA,
     output:

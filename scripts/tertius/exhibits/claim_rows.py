@@ -26,6 +26,7 @@ FLAG_WORDS = {
     "mechanical": "cause and outcome are built from the same ties or records",
     "inferred": "the shape is inferred, the paper does not state it",
     "exploratory": "the paper puts it forward as exploration, not as a hypothesis",
+    "prescription": "the paper advises; judged is what the advice supposes",
     "one_case": "the paper rests it on one case study",
 }
 PAPERS = {
