@@ -9,7 +9,7 @@ import polars as pl
 
 from tertius import entry, provenance
 from tertius.exhibits.backends import fragment_of_page
-from tertius.exhibits.build_report import ReportInputs, build_content
+from tertius.exhibits.build_report import ReportInputs, build_arguments, build_content
 from tertius.exhibits.config import Exhibit, truth_names
 from tertius.exhibits.report import render_report
 from tertius.exhibits.results import read_models
@@ -37,6 +37,8 @@ def main(
     exhibits: list[Mapping[str, Any]],
     packages: list[str],
     identity: Path | None = None,
+    stages: Mapping[str, list[Mapping[str, Any]]] | None = None,
+    outcomes: Mapping[str, str] | None = None,
 ) -> None:
     wanted = [Exhibit.from_plain(plain) for plain in exhibits]
     environment = provenance.environment(packages)
@@ -66,8 +68,12 @@ def main(
         descriptions=json.loads(descriptions.read_text("utf-8")),
         versions={"python": environment["python"], **environment["packages"]},
         plant=read_plant(truth, truth_names(wanted)),
+        stages=stages or {},
+        outcomes=outcomes or {},
     )
-    write_bytes(page, render_report(build_content(inputs)).encode("utf-8"))
+    content = build_content(inputs)
+    text = render_report(content, build_arguments(inputs, content))
+    write_bytes(page, text.encode("utf-8"))
 
 
 def images_by_id(paths: list[Path]) -> dict[str, dict[str, bytes]]:

@@ -86,6 +86,8 @@ rule write_report:
         },
         sources=REGISTRY.sources,
         claims={claim.id: asdict(claim) for claim in CLAIMS.claims},
+        stages={paper: list(map(asdict, s)) for paper, s in CLAIMS.arguments.items()},
+        outcomes={name: model["outcome"] for name, model in MODELS.items()},
         packages=runtime_packages(),
     script:
         "../../scripts/write_report.py"

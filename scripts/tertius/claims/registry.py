@@ -59,6 +59,14 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A stage of a paper's argument: its title, and the mechanisms of its claims in order."""
+
+    title: Mapping[str, str]
+    mechanisms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ClaimRegistry:
     """All claims in order of id, the models that their tests name, and the classes of outcomes.
 
@@ -68,6 +76,7 @@ class ClaimRegistry:
         model_files: the file of each model.
         claim_files: the file of each claim.
         outcome_classes: outcome -> class, for the families of joint tests.
+        arguments: paper -> the stages of its argument, in order.
     """
 
     claims: tuple[Claim, ...]
@@ -75,6 +84,7 @@ class ClaimRegistry:
     model_files: Mapping[str, str]
     claim_files: Mapping[str, str]
     outcome_classes: Mapping[str, str]
+    arguments: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)
 
     def __getitem__(self, claim_id: str) -> Claim:
         """The claim of an id.
@@ -137,6 +147,7 @@ def read_claims(
         model_files=model_files,
         claim_files={key: origin for key, (origin, _) in ordered.items()},
         outcome_classes=_outcome_classes(contents, problems),
+        arguments=_arguments(contents, problems),
     )
     return registry, tuple(problems.found)
 
@@ -152,6 +163,8 @@ def _sound(content: Mapping[str, Any], found: Iterable[Problem], origin: str) ->
         kept[section] = {k: v for k, v in sound.items() if isinstance(v, Mapping | list)}
         if section == "claims":
             kept["left_out"] = [str(k) for k in entries if str(k) not in kept[section]]
+    amiss = any(place[0] == "argument" for place in bad)
+    kept["argument"] = [] if amiss else list(content.get("argument") or ())
     return kept
 
 
@@ -186,6 +199,26 @@ def _outcome_classes(
                     what = f"outcome {outcome!r} is in class {classes[outcome]!r} already"
                     problems.add(f"{origin}: outcome_classes.{name}", what, "keep one class")
     return classes
+
+
+def _arguments(
+    contents: Mapping[str, Mapping[str, Any]], problems: Problems
+) -> dict[str, tuple[Stage, ...]]:
+    """Stages by paper; where a paper has stages, each mechanism stands in exactly one."""
+    told: dict[str, tuple[Stage, ...]] = {}
+    for origin, content in contents.items():
+        stages = tuple(Stage(s["title"], tuple(s["mechanisms"])) for s in content["argument"])
+        if not stages:
+            continue
+        told[content["paper"]] = stages
+        placed = [mechanism for stage in stages for mechanism in stage.mechanisms]
+        used = {raw["mechanism"] for raw in content["claims"].values()}
+        for name in sorted(used - set(placed)):
+            problems.add(f"{origin}: argument", f"mechanism {name!r} stands in no stage", "add it")
+        for name in sorted({name for name in placed if placed.count(name) > 1}):
+            what = f"mechanism {name!r} stands in two stages"
+            problems.add(f"{origin}: argument", what, "keep one of them")
+    return told
 
 
 def _claim(

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from tertius.exhibits import grids
+from tertius.exhibits.argument import Argument, arguments
 from tertius.exhibits.build_figures import NOT_DRAWN, truth_comparison
 from tertius.exhibits.claim_rows import claim_rows, families_grid, overview, verdict_counts
 from tertius.exhibits.config import Exhibit
@@ -56,7 +57,8 @@ class ReportInputs:
     `settings` is the resolved study as plain data; `claims` maps an id to its registry entry;
     `facts` a network to its whole-network facts by year; `tables` and `figures` an exhibit to its
     HTML fragment or image (png, svg) bytes; `plant` is empty where there is no truth; `identity`
-    holds the tables of the identity step by name.
+    holds the tables of the identity step by name. `stages` are the stages of each paper's argument,
+    `outcomes` the outcome of each model.
     """
 
     study: str
@@ -76,6 +78,8 @@ class ReportInputs:
     versions: Mapping[str, str]
     plant: Plant = field(default_factory=Plant)
     identity: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    stages: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    outcomes: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_content(inputs: ReportInputs) -> ReportContent:
@@ -117,6 +121,16 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         model_links=tuple((name, _model_links(name)) for name in estimated),
         audit=tuple(Link(text, f"../audit/{name}") for text, name in AUDIT_FILES),
         versions=tuple(sorted(inputs.versions.items())),
+    )
+
+
+def build_arguments(inputs: ReportInputs, content: ReportContent) -> tuple[Argument, ...]:
+    """The arguments of the papers with the verdicts of the content."""
+    declared, unit = inputs.settings.get("variables"), str(inputs.settings["unit"])
+    labels = Labels.from_codebook(inputs.codebook, declared, unit)
+    estimated = tuple(inputs.results.estimated)
+    return arguments(
+        content.claims, inputs.claims, inputs.stages, inputs.outcomes, labels, estimated
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from tertius.exhibits.argument import Argument
 from tertius.exhibits.claim_rows import FLAG_WORDS
 from tertius.exhibits.content import ReportContent
 from tertius.exhibits.style import VERDICT_WORDS
@@ -24,8 +26,13 @@ def templates() -> Environment:
     )
 
 
-def render_report(content: ReportContent) -> str:
-    """The whole page; equal content gives equal text, nothing in it is fetched from elsewhere."""
+def render_report(content: ReportContent, told: Sequence[Argument] = ()) -> str:
+    """The whole page; equal content gives equal text, nothing in it is fetched from elsewhere.
+
+    Args:
+        content: of the report.
+        told: the arguments of the papers.
+    """
     regressions = [t for t in content.tables if t.kind == "regression"]
     descriptives = [t for t in content.tables if t.kind != "regression"]
     places = sorted({row.place for row in content.claims})
@@ -34,6 +41,7 @@ def render_report(content: ReportContent) -> str:
         .get_template("report.html.j2")
         .render(
             c=content,
+            arguments=told,
             words=VERDICT_WORDS,
             places=places,
             flags=[name.replace("_", " ") for name in FLAG_WORDS],
