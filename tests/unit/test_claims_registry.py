@@ -342,7 +342,7 @@ def test_a_claim_is_added_with_one_entry(files, schema, codebook) -> None:
 
 
 def test_every_claim_of_the_first_paper_has_a_specification(registry) -> None:
-    assert {k for k in claims_without_spec(registry) if k[0] == "A"} == {"A33", "A59"}
+    assert not [key for key in claims_without_spec(registry) if key[0] == "A"]
     for key in ("A34", "A53"):
         assert registry.models[registry[key].test.model]["estimator"] == "agent_matching"
 
