@@ -126,6 +126,20 @@ def test_a_matched_pattern_of_two_outcomes() -> None:
     assert read(raw).needs == {"one": ("a", "b"), "two": ("a", "b")}
 
 
+def test_outcomes_in_different_units_are_compared_in_standard_deviations() -> None:
+    world = two_outcomes(2)
+    large = world.with_columns(pl.col("second") * 1000)
+    raw = {"shape": "matched_pattern", "model": "one", "models": ["two"], "terms": ["a", "b"],
+           "scale": "standardised"}  # fmt: skip
+    values = []
+    for frame in (world, large):
+        fits = {"one": fit(frame, "a b", "first"), "two": fit(frame, "a b", "second")}
+        values.append(run(raw, **fits).estimate)
+    assert values[0] == pytest.approx(values[1])
+    # own .5, across .1, noise 1: the outcome's sd is sqrt(1.26)
+    assert values[0] == pytest.approx(0.4 / 1.26**0.5, abs=0.06)
+
+
 def test_an_indirect_effect_is_larger_on_its_own_outcome() -> None:
     world = two_paths(5)
     fits = {"one": fit(world, "a m", "first"), "two": fit(world, "a m", "second")}

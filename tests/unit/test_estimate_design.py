@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from tertius.estimate import NotEstimable, build_design, estimate_model
-from tertius.model_spec import resolve_spec
+from tertius.estimate.design import with_sample
+from tertius.model_spec import check_spec, resolve_spec
 from tertius.problems import InputError
 
 NAN = float("nan")
@@ -187,3 +188,22 @@ def test_last_ledger_row_is_the_sample() -> None:
         last = estimate.ledger[-1]
         assert (last.rows, last.firms) == (estimate.n_obs, estimate.n_firms)
         assert estimate.frame.height == estimate.n_obs
+
+
+def test_a_part_of_the_sample_is_named_by_a_value() -> None:
+    frame = tiny_panel().with_columns(
+        small=pl.Series([1.0, 1, 1, 1, 0, 0, 0, None]),
+        small_status=pl.Series([*["ok"] * 7, "missing_input"]),
+    )
+    spec = resolve_spec("m", {"outcome": "pat", "terms": ["deg"], "sample": "small=1"})
+    assert spec.part == ("small", 1.0)
+    marked = with_sample(frame, spec)
+    assert marked["small=1"].to_list() == [True] * 4 + [False] * 4
+    design = build_design(marked, spec)
+    assert design.frame["org_id"].unique().to_list() == ["a"]
+    blank = frame.with_columns(small_status=pl.lit("missing_input"))
+    with pytest.raises(NotEstimable, match="needs small") as raised:
+        with_sample(blank, spec)
+    assert raised.value.reason_code == "missing_input"
+    found = check_spec(spec, ["pat", "deg"])
+    assert [p.where for p in found] == ["models.m.sample"]

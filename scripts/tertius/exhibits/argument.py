@@ -61,6 +61,8 @@ def arguments(
         labels: of variables.
         estimated: models with files of an estimate.
     """
+    if not stages:
+        return ()
     by_id = {row.id: _arrow(row, claims[row.id], outcomes, labels, estimated) for row in rows}
     papers = dict.fromkeys(row.paper for row in sorted(rows, key=lambda row: row.id))
     made = []
