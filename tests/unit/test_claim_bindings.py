@@ -294,6 +294,10 @@ def test_curves_and_products_as_before() -> None:
         ({"shape": "curve_class", "model": "m", "variable": "a", "expect": "flatter"},
          "'flatter' is not allowed"),
         ({"shape": "coefficient_comparison", "model": "m", "terms": ["a"]}, "1 terms -> give 2"),
+        (
+            {"shape": "inverted_u", "model": "m", "variable": "a", "placebo": "rewired"},
+            "is not held against rewired networks",
+        ),
         ({"shape": "positive", "model": ["m"], "term": "a"}, "test.model: is ['m']"),
         ({"shape": "positive", "model": "m", "terms": "a"}, "write a list of texts"),
     ],

@@ -13,10 +13,17 @@ from tertius.claims.claim_test import ClaimTest
 from tertius.claims.describe import describe_prescription
 from tertius.claims.findings import find
 from tertius.claims.needs import expected_signs, required_inputs
-from tertius.claims.placebos import PlaceboSettings, placebo_slopes, rewired_year
+from tertius.claims.placebos import (
+    PlaceboSettings,
+    holes_of_year,
+    measured_on_ties,
+    placebo_slopes,
+    rewired_year,
+)
 from tertius.estimate import NotEstimable
 from tertius.measures import Graph, measure_holes, measure_network
 from tertius.model_spec import resolve_spec
+from tertius.registry import read_yaml
 from tertius.shapes import ShapeSettings
 from tertius.tables import SCHEMAS
 from tertius.variables.derive import resolve
@@ -48,14 +55,16 @@ def degrees(edges: pl.DataFrame) -> dict[str, int]:
 
 def test_rewiring_keeps_degrees_and_weights_and_moves_ties() -> None:
     before = ties(2000)
-    after, measures = rewired_year(before, np.random.default_rng(1))
+    after = rewired_year(before, np.random.default_rng(1))
     assert degrees(after) == degrees(before)
     assert (after["a"] < after["b"]).all()
     assert not after.select("a", "b").is_duplicated().any()
     assert after["weight_newman"].sort().to_list() == before["weight_newman"].sort().to_list()
     shared = before.join(after, on=["a", "b"], how="inner").height
     assert shared < 0.4 * before.height
+    measures = holes_of_year(after)
     assert dict(measures.select("node", "degree").iter_rows()) == degrees(before)
+    assert measures["year"].unique().to_list() == [2000]
 
 
 def test_holes_alone_are_those_of_the_whole_table() -> None:
@@ -117,26 +126,38 @@ def world() -> tuple[Inputs, pl.DataFrame]:
     return inputs, keys
 
 
-def test_slopes_on_rewired_networks_are_those_of_counting(root, world) -> None:
+@pytest.mark.parametrize("lead", [0, 1])
+def test_slopes_on_rewired_networks_are_those_of_counting(root, world, lead: int) -> None:
     """With one class an organisation, reach is the number of partners on any network: slope 1."""
-    from tertius.registry import read_yaml
-
     inputs, keys = world
     codebook = read_yaml(root / "config" / "variables.yaml")
-    wanted = {code: codebook[code] for code in ("deg", "reach_class")}
-    raw = {"outcome": "reach_class", "lead": 0, "estimator": "fe_ols", "terms": ["deg"],
-           "controls": "none", "winsor": None}  # fmt: skip
-    blank = keys.with_columns(
-        pl.lit(0.0).alias("deg"), pl.lit("ok").alias("deg_status"),
-        pl.lit(0.0).alias("reach_class"), pl.lit("ok").alias("reach_class_status"),
+    raw = {"outcome": "reach_class", "lead": lead, "estimator": "fe_ols", "terms": ["deg"],
+           "controls": "none", "winsor": None, "effects": ["year"]}  # fmt: skip
+    spec = resolve_spec("m", raw)
+    tied = inputs.ties["alliance"]
+    ends = pl.concat([tied.select("year", org_id=side) for side in ("a", "b")])
+    # the number of partners of the outcome's year
+    count = ends.group_by("org_id", pl.col("year") - lead).len("deg")
+    panel_ = keys.join(count, on=["org_id", "year"], how="left").with_columns(
+        pl.col("deg").fill_null(0).cast(pl.Float64),
+        pl.lit("ok").alias("deg_status"),
         pl.lit(True).alias("in_sample"),
-    )  # fmt: skip
-    slopes = placebo_slopes(
-        inputs, blank, resolve(wanted), {"m": resolve_spec("m", raw)}, PlaceboSettings(3, 1)
+        **{f"{spec.outcome_column}{end}": pl.lit(None) for end in ("", "_status")},
     )
-    assert slopes["draw"].to_list() == [0, 1, 2]
-    assert slopes["term"].unique().to_list() == ["deg"]
-    assert slopes["estimate"].to_list() == pytest.approx([1.0] * 3, abs=0.15)
+    panel_ = panel_.with_columns(reach_class=pl.lit(0.0), reach_class_status=pl.lit("ok"))
+    known = resolve({code: codebook[code] for code in ("deg", "reach_class")})
+    slopes = placebo_slopes(inputs, panel_, known, {"m": spec}, PlaceboSettings(3, 1))
+    found = slopes.filter(pl.col("term") == "deg")
+    assert found["draw"].to_list() == [0, 1, 2]
+    assert found["estimate"].to_list() == pytest.approx([1.0] * 3, abs=1e-9)
+
+
+def test_an_outcome_from_records_is_not_measured_on_rewired_ties(root) -> None:
+    codebook = read_yaml(root / "config" / "variables.yaml")
+    specs = resolve(
+        {code: codebook[code] for code in ("reach_class", "edens", "pat", "complexity")}
+    )
+    assert [measured_on_ties(code, specs) for code in specs] == [True, True, False, False]
 
 
 def sloped(slope: float) -> pl.DataFrame:
@@ -216,3 +237,18 @@ def test_expected_signs_and_inputs_follow_from_the_test() -> None:
             "p": {"inputs": ["policies"]}}  # fmt: skip
     test = ClaimTest("all_of", "one", legs=(*legs, ClaimTest("positive", "three", terms=("att",))))
     assert required_inputs(test, models, book) == ("firms", "patents", "policies", "ties")
+
+
+def test_stages_are_held_against_rewired_networks_on_both_sides() -> None:
+    rng = np.random.default_rng(6)
+    state = rng.integers(0, 3, 1200)
+    flags = {f"s{j}": (state == j).astype(float) for j in (1, 2)}
+    y = np.array([0.0, 0.3, 0.8])[state] + rng.normal(size=1200)
+    estimate = fit(panel({**flags, "y": y}, 200), "s1 s2")
+    test = ClaimTest("stage_difference", "m", terms=("s1", "s2"), placebo="rewired")
+    near = ShapeSettings(0.05, placebos={("m", "s2"): rng.normal(0.8, 0.1, 99)})
+    far = ShapeSettings(0.05, placebos={("m", "s2"): rng.normal(0.0, 0.05, 99)})
+    assert find(test, estimate, 0.05, "c", settings=near).direction == "neither"
+    found = find(test, estimate, 0.05, "c", settings=far)
+    assert found.direction == "expected"
+    assert found.p_value == pytest.approx(0.01)

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tertius.claims.shape_table import ANY, KEYS, PLAIN, PRODUCT, SHAPES, TRIPLE, Shape, said
+from tertius.claims.shape_table import (
+    ANY,
+    KEYS,
+    PLAIN,
+    PRODUCT,
+    REWIRABLE,
+    SHAPES,
+    TRIPLE,
+    Shape,
+    said,
+)
 from tertius.problems import Problems, did_you_mean
 from tertius.terms import TermError, canonical_term, crossed_products, parse_term
 
@@ -229,6 +239,9 @@ def _check_counts(
         wanted = f"{least}" if least == most else f"{least} or more"
         what = "an interaction is one product" if name == "interaction" else f"{n} terms"
         problems.add(f"{where}.terms", what, f"give {wanted}")
+    if made.get("placebo") == "rewired" and name not in REWIRABLE:
+        what = f"a test of shape {name!r} is not held against rewired networks"
+        problems.add(f"{where}.placebo", what, f"use one of {', '.join(REWIRABLE)}")
     if name == "coefficient_comparison" and further > 1:
         problems.add(f"{where}.models", "more than one further model", "two effects, two models")
     if name == "matched_pattern" and "terms" in made:

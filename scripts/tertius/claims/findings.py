@@ -73,10 +73,10 @@ def find(
         return _all_of(test, fits, alpha, name, told)
     if test.shape in FINDERS:
         found = FINDERS[test.shape](test, estimate, alpha, name)
-        if test.placebo:
-            found = held_against(found, estimate, told, name)
     else:
         found = _joint(test, fits, told, name)
+    if test.placebo:
+        found = held_against(found, estimate, told)
     return replace(found, model=test.model)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tertius.arrays import FloatArray
 from tertius.claims.finding import EXPECTED, NEITHER, OPPOSITE, Finding, Step
 from tertius.claims.placebos import REWIRED
 from tertius.estimate import Estimate, NotEstimable
@@ -16,8 +17,8 @@ from tertius.shapes.joint import equivalent_value
 OTHER_RECORDS = "outcome and cause come from different records"
 
 
-def held_against(found: Finding, estimate: Estimate, settings: ShapeSettings, name: str) -> Finding:
-    """A sign held against networks rewired at the same degrees, where cause and outcome share ties.
+def held_against(found: Finding, estimate: Estimate, settings: ShapeSettings) -> Finding:
+    """A test held against networks rewired at the same degrees, where cause and outcome share ties.
 
     The slope must also lie beyond what it is on rewired networks: p = (1 + k)/(B + 1), k of B of
     them as far in the stated direction; the opposite is a slope that is as far in the other one.
@@ -35,15 +36,10 @@ def held_against(found: Finding, estimate: Estimate, settings: ShapeSettings, na
     if not len(drawn):
         what = f"no rewired network carries the model {test.model}"
         raise NotEstimable("no_placebo", test.model, what)
-    turn = -1.0 if test.side == "less" else 1.0
-    beyond = turn * (drawn - found.estimate)
-    p_stated, p_other = (
-        (1 + int(k)) / (len(drawn) + 1) for k in ((beyond >= 0).sum(), (beyond <= 0).sum())
-    )
+    p_stated, p_other = _shares(drawn, found.estimate, test.side)
     stated = found.direction == EXPECTED and p_stated < settings.alpha
     direction = EXPECTED if stated else OPPOSITE if p_other < settings.alpha else NEITHER
-    p_value = max(found.p_value, p_stated) if turn * found.estimate > 0 else p_stated
-    p_value = p_other if direction == OPPOSITE else p_value
+    p_value = p_other if direction == OPPOSITE else max(p_stated, _own_p(found))
     middle, error = float(np.mean(drawn)), found.std_error
     value = equivalent_value(p_value, error, estimate.dof, found.estimate - middle)
     span = f"{number(float(drawn.min()))} to {number(float(drawn.max()))}"
@@ -64,3 +60,23 @@ def held_against(found: Finding, estimate: Estimate, settings: ShapeSettings, na
         sentence=f"{found.sentence} {term}: {words}.",
         notes={**found.notes, "placebo_mean": middle, "placebo_draws": len(drawn)},
     )
+
+
+def _shares(drawn: FloatArray, estimate: float, side: str) -> tuple[float, float]:
+    """(1 + k)/(B + 1) of draws as far in the stated direction, and in the other one.
+
+    Without a stated side draws count that lie as far from their mean on either side, and there is
+    no other direction.
+    """
+    if side in ("greater", "less"):
+        beyond = (drawn - estimate) * (-1.0 if side == "less" else 1.0)
+        counts = int((beyond >= 0).sum()), int((beyond <= 0).sum())
+        return ((1 + counts[0]) / (len(drawn) + 1), (1 + counts[1]) / (len(drawn) + 1))
+    middle = float(drawn.mean())
+    far = int((np.abs(drawn - middle) >= abs(estimate - middle)).sum())
+    return (1 + far) / (len(drawn) + 1), 1.0
+
+
+def _own_p(found: Finding) -> float:
+    """The p of the test itself where its direction is not the opposite one."""
+    return found.p_value if found.direction != OPPOSITE else 0.0

@@ -1,8 +1,9 @@
 """Slopes on networks rewired at the same degrees: what counting partners gives by itself.
 
 Where a cause and its outcome are built from the same ties, a slope between them says little: more
-partners reach more classes whoever they are. The same model is fitted on networks in which every
-organisation keeps its number of partners and nothing else (Maslov & Sneppen 2002).
+partners reach more classes whoever they are. The same model is fitted with its outcome measured on
+networks in which every organisation keeps its number of partners and nothing else (Maslov & Sneppen
+2002); causes and controls stay as they are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tertius.claims.registry import ClaimRegistry
 from tertius.estimate import NotEstimable, estimate_model
 from tertius.measures import Graph, measure_holes, rewire
 from tertius.model_spec import ModelSpec
+from tertius.panel import attach_leads
 from tertius.variables.derive import derive
 from tertius.variables.inputs import Inputs, VariableSpec
 
@@ -49,38 +51,36 @@ def placebo_slopes(
 ) -> pl.DataFrame:
     """Coefficients of each model on each rewired network.
 
-    Outcome and terms that are measured on the focal network's ties are measured anew; what rests on
-    records of the ties, and the controls, stay as they are.
-
     Args:
         inputs: of the study; its focal network is rewired year by year.
         panel: firm-years.
         codebook: specs by code.
-        models: resolved, of the outcome's own year (lead 0).
+        models: resolved; those whose outcome is not measured on the focal network's ties have no
+            row in the result.
         settings: draws and seed.
 
     Returns:
         model, term, draw, estimate; a model that a draw cannot carry has no row for it.
     """
-    needed = {name: _measured_on_ties(spec, codebook) for name, spec in models.items()}
-    wanted = sorted({code for codes in needed.values() for code in codes})
+    tied = {n: m for n, m in models.items() if measured_on_ties(m.outcome, codebook)}
+    wanted = sorted({spec.outcome for spec in tied.values()})
     keys = panel.select("org_id", "year")
     found: list[tuple[str, str, int, float]] = []
     kept: dict[object, Any] = {}
     for draw in range(settings.draws if wanted else 0):
-        moved = rewired_inputs(inputs, keys, np.random.default_rng([settings.seed, draw]))
+        rng = np.random.default_rng([settings.seed, draw])
+        moved = rewired_inputs(inputs, keys, rng, holes=_needs_holes(wanted, codebook))
         moved._memo.update(kept)
         again = derive(moved, {code: codebook[code] for code in wanted})
         kept = {k: v for k, v in moved._memo.items() if not _rests_on(k, inputs.focal)}
-        for name, spec in models.items():
-            rows = with_columns_of(panel, again, needed[name])
+        for name, spec in tied.items():
+            rows = with_outcome_of(panel, again, spec, inputs.outcome_years)
             try:
                 fit = estimate_model(rows, spec)
             except NotEstimable:
                 continue
-            found += [
-                (name, t, draw, float(b)) for t, b in zip(fit.terms, fit.coefficients, strict=True)
-            ]
+            pairs = zip(fit.terms, fit.coefficients, strict=True)
+            found += [(name, term, draw, float(value)) for term, value in pairs]
     return pl.DataFrame(found, schema=SCHEMA, orient="row")
 
 
@@ -89,65 +89,71 @@ def _rests_on(key: object, network: str) -> bool:
     return isinstance(key, tuple) and network in key
 
 
-def _measured_on_ties(spec: ModelSpec, codebook: Mapping[str, VariableSpec]) -> tuple[str, ...]:
-    """Outcome and variables of the terms that are measured on ties alone."""
-    named = dict.fromkeys([spec.outcome, *(v for v in spec.variables if v in codebook)])
-    return tuple(
-        code
-        for code in named
-        if code in codebook
-        and code not in spec.controls
-        and "tie_records" not in codebook[code].inputs
-        and any(i == "ties" or i.startswith("measures") for i in codebook[code].inputs)
-    )
+def measured_on_ties(code: str, codebook: Mapping[str, VariableSpec]) -> bool:
+    """Whether a variable rests on ties, or measures of holes, and not on records of the ties."""
+    needs = codebook[code].inputs if code in codebook else ()
+    tied = any(i == "ties" or i.startswith("measures") for i in needs)
+    return tied and "tie_records" not in needs
 
 
-def rewired_inputs(inputs: Inputs, keys: pl.DataFrame, rng: np.random.Generator) -> Inputs:
-    """The inputs with the focal network rewired in every year, and its structural holes.
+def _needs_holes(codes: Iterable[str], codebook: Mapping[str, VariableSpec]) -> bool:
+    return any(i.startswith("measures") for code in codes for i in codebook[code].inputs)
 
-    Weights of a year are dealt out among its new ties.
+
+def rewired_inputs(
+    inputs: Inputs, keys: pl.DataFrame, rng: np.random.Generator, *, holes: bool = False
+) -> Inputs:
+    """The inputs with the focal network rewired in every year.
 
     Args:
         inputs: of the study.
         keys: org_id, year of the rows that are wanted.
         rng: of the swaps.
+        holes: whether degree and structural holes are measured on it.
     """
     ties = inputs.ties[inputs.focal]
-    years = [rewired_year(part, rng) for part in ties.sort("year", "a", "b").partition_by("year")]
-    moved = pl.concat([edges for edges, _ in years])
-    measures = pl.concat([table for _, table in years])
+    parts = ties.sort("year", "a", "b").partition_by("year", maintain_order=True)
+    years = [rewired_year(part, rng) for part in parts]
+    measures = {}
+    if holes:
+        measures[inputs.focal] = pl.concat([holes_of_year(part) for part in years])
     return replace(
         inputs,
-        ties={**inputs.ties, inputs.focal: moved},
-        measures={**inputs.measures, inputs.focal: measures},
+        ties={**inputs.ties, inputs.focal: pl.concat(years)},
+        measures=measures,
         risk_set=keys,
         _memo={},
     )
 
 
-def rewired_year(ties: pl.DataFrame, rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """One year's ties with other ends at the same degrees; degree and holes of its nodes."""
+def rewired_year(ties: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """One year's ties with other ends at the same degrees; weights are dealt out anew."""
     graph, _ = rewire(Graph.from_frame(ties), rng=rng)
     at = np.repeat(np.arange(graph.n_nodes), np.diff(graph.indptr))
     upper = at < graph.indices
     one, two = graph.nodes[at[upper]], graph.nodes[graph.indices[upper]]
-    order = rng.permutation(ties.height)
-    rest = ties.drop("a", "b")[order]
+    rest = ties.drop("a", "b")[rng.permutation(ties.height)]
     ends = pl.DataFrame({"a": np.minimum(one, two), "b": np.maximum(one, two)})
-    edges = pl.concat([rest, ends], how="horizontal").select(ties.columns)
-    weight = next((c for c in ties.columns if c == "weight_newman"), None)
-    table = measure_holes(Graph.from_frame(edges, weight=weight))
-    year = pl.lit(ties["year"][0], pl.Int32).alias("year")
-    return edges, table.select(year, pl.all())
+    return pl.concat([rest, ends], how="horizontal").select(ties.columns)
 
 
-def with_columns_of(panel: pl.DataFrame, other: pl.DataFrame, codes: Iterable[str]) -> pl.DataFrame:
-    """The panel with some variables and their statuses taken from another table of its rows."""
-    columns = [name for code in codes for name in (code, f"{code}_status")]
-    lean = panel.drop(columns)
-    return lean.join(
-        other.select("org_id", "year", *columns),
+def holes_of_year(ties: pl.DataFrame) -> pl.DataFrame:
+    """Degree and structural holes of one year's nodes with ties, weighted as Newman (2001)."""
+    weight = "weight_newman" if "weight_newman" in ties.columns else None
+    table = measure_holes(Graph.from_frame(ties, weight=weight))
+    return table.select(pl.lit(ties["year"][0], pl.Int32).alias("year"), pl.all())
+
+
+def with_outcome_of(
+    panel: pl.DataFrame, other: pl.DataFrame, spec: ModelSpec, years: tuple[int, int]
+) -> pl.DataFrame:
+    """The panel with a model's outcome, of its lead, taken from another table of its rows."""
+    code, column = spec.outcome, spec.outcome_column
+    lean = panel.drop(dict.fromkeys([code, f"{code}_status", column, f"{column}_status"]))
+    both = lean.join(
+        other.select("org_id", "year", code, f"{code}_status"),
         on=["org_id", "year"],
         how="left",
         maintain_order="left",
     )
+    return both if spec.lead == 0 else attach_leads(both, {code: [spec.lead]}, years)

@@ -57,6 +57,9 @@ KEYS: Mapping[str, Key] = {
 }
 """Every key that a test may have."""
 
+REWIRABLE = ("positive", "negative", "stage_difference")
+"""Shapes whose estimate is a coefficient, which rewired networks give as well."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -140,6 +143,7 @@ SHAPES: Mapping[str, Shape] = {
         ("variable",),
         ("inverted_u", "threshold"),
         "{shape: inverted_u, model: diversity, variable: pdiv}",
+        takes=("placebo",),
     ),
     "diminishing": Shape(
         "the outcome rises ever more slowly; a decline is not asked for",
@@ -274,7 +278,7 @@ SHAPES: Mapping[str, Shape] = {
         ("terms",),
         ("stage_difference", "trajectory"),
         "{shape: stage_difference, model: stages, terms: [stage2, stage3, stage4]}",
-        takes=("side",),
+        takes=("side", "placebo"),
         form=ANY,
     ),
     "rate": Shape(
