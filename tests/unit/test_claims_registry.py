@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tertius.claims import (
     check_claims,
@@ -374,6 +375,22 @@ def test_mediators_lie_between_cause_and_outcome(registry) -> None:
         assert lags == sorted(lags, reverse=True), leg
         assert lags[0] > lags[1], leg
         assert registry.models[leg.model]["lead"] == 1
+
+
+def test_the_entry_of_the_page_is_all_that_a_new_claim_needs(
+    root: Path, files, schema, codebook
+) -> None:
+    text = (root / "docs" / "claims.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    entry = yaml.safe_load(block)
+    contents, write = files
+    for section, added in entry.items():
+        contents["zhang2025"][section] |= added
+    loaded = load_checked_claims(write(), schema, codebook)
+    assert len(loaded.claims) == 165
+    assert loaded["A72"].test.model == "closeness"
+    assert loaded["A72"].variants["degree"].terms == ("log1p(deg)",)
+    assert claim_families(loaded)["A72"] == "zhang2025 §2 x patents"
 
 
 def test_unknown_id_raises(registry) -> None:
