@@ -47,6 +47,12 @@ class DyadicCovariance:
             text += f" {self.repaired} negative eigenvalues were set to 0."
         return text
 
+    def figure(self) -> pl.DataFrame:
+        """Figure data: place of the coefficient, standard errors with and without dependence."""
+        alone = np.sqrt(np.diag(self.heteroskedastic))
+        places = np.arange(len(alone))
+        return pl.DataFrame({"place": places, "dyadic": self.std_errors, "independent": alone})
+
 
 def dyadic_covariance(
     influence: FloatArray, a: IntArray, b: IntArray, *, small_sample: bool = True
@@ -107,6 +113,13 @@ class NodeJackknife:
     def std_errors(self) -> FloatArray:
         """(k,) standard errors."""
         return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def sentence(self) -> str:
+        """What the jackknife rests on, in words."""
+        errors = ", ".join(f"{error:.4g}" for error in self.std_errors)
+        text = f"Leaving out each of {len(self.left_out):,} nodes gives standard errors {errors}."
+        return text + (f" {self.failed} nodes cannot be left out." if self.failed else "")
 
     def figure(self, column: int) -> pl.DataFrame:
         """Figure data: node code and the estimate without it."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from tertius.arrays import FloatArray
 from tertius.inference.cluster_bootstrap import bootstrap_products
@@ -41,6 +42,17 @@ class FamilyRefits:
     adjusted: FloatArray
     draws: BootstrapDraws
     unidentified: FloatArray
+
+    def figure(self) -> pl.DataFrame:
+        """Figure data: hypothesis, statistic, p alone and within the family."""
+        return pl.DataFrame(
+            {
+                "hypothesis": self.names,
+                "statistic": self.statistics,
+                "p_value": self.p_values,
+                "adjusted": self.adjusted,
+            }
+        )
 
     def sentence(self, name: str) -> str:
         """The result of one hypothesis in words."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from tertius.arrays import FloatArray, IntArray
 from tertius.estimate.two_way import sums_by_code
@@ -22,6 +23,12 @@ class RepairedCovariance:
     def std_errors(self) -> FloatArray:
         """(k,) standard errors."""
         return np.sqrt(np.diag(self.covariance))
+
+    def figure(self, beside: FloatArray) -> pl.DataFrame:
+        """Figure data: place of the coefficient, both standard errors."""
+        errors = np.sqrt(np.diag(beside))
+        places = np.arange(len(errors))
+        return pl.DataFrame({"place": places, "std_error": self.std_errors, "beside": errors})
 
     def sentence(self, beside: FloatArray) -> str:
         """How the errors compare with those of another (k, k) covariance, in words."""

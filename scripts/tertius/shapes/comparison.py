@@ -255,6 +255,16 @@ class BlockTest:
     gain_error: float
     sentence: str
 
+    def figure(self) -> pl.DataFrame:
+        """Figure data: terms of the block, fall of the deviance of unseen firms, its error."""
+        return pl.DataFrame(
+            {
+                "terms": [", ".join(self.terms)],
+                "gain": [self.gain],
+                "std_error": [self.gain_error],
+            }
+        )
+
 
 def block_test(estimate: Estimate, terms: Sequence[str], seed: int = 1) -> BlockTest:
     """Does a block of terms add to a model?

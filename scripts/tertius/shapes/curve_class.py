@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from tertius.estimate.result import Estimate, confidence_interval
 from tertius.inference.covariance import p_value_of
 from tertius.shapes.common import number, p_words, slope_gradient
@@ -35,6 +37,11 @@ class CurveClass:
     two_lines: TwoLines
     kink: Kink
     rivals: Rivals
+
+    @property
+    def curve(self) -> pl.DataFrame:
+        """Figure data: x and the effect by form, 0 at mean x."""
+        return self.rivals.curve
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers and words as plain values, without curves."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from tertius.arrays import BoolArray, FloatArray
 from tertius.estimate.columns import NotEstimable
@@ -54,6 +55,12 @@ class CounterfactualMediation:
     indirect: NaturalEffect
     draws: int
     sentence: str
+
+    def figure(self) -> pl.DataFrame:
+        """Figure data: effect, estimate, low, high."""
+        parts = (self.total, self.direct, self.indirect)
+        rows = [(p.name, p.estimate, p.conf_low, p.conf_high) for p in parts]
+        return pl.DataFrame(rows, schema=["effect", "estimate", "low", "high"], orient="row")
 
 
 def mediation_counterfactual(

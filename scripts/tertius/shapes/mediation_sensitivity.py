@@ -31,6 +31,11 @@ class Equivalence:
     equivalent: bool
     sentence: str
 
+    def figure(self) -> pl.DataFrame:
+        """Figure data: the interval and the bounds."""
+        ends = {"low": [self.conf_low], "high": [self.conf_high]}
+        return pl.DataFrame({**ends, "lower_bound": [-self.bound], "upper_bound": [self.bound]})
+
 
 def direct_equivalence(
     estimate: Estimate, x: str, direct: Scalar, sesoi: float, alpha: float

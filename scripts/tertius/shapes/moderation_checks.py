@@ -221,6 +221,16 @@ class DoubleDemeaned:
     p_difference: float
     sentence: str
 
+    def figure(self) -> pl.DataFrame:
+        """Figure data: product (plain, within firms), estimate, std_error."""
+        return pl.DataFrame(
+            {
+                "product": ["plain", "within firms"],
+                "estimate": [self.plain, self.within],
+                "std_error": [self.plain_error, self.within_error],
+            }
+        )
+
 
 def double_demeaned_check(estimate: Estimate, x: str, z: str) -> DoubleDemeaned:
     """Double-demeaned interaction (Giesselmann & Schmidt-Catran 2022, SMR 51:1100).

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from tertius.arrays import BoolArray, FloatArray
 from tertius.estimate.columns import NotEstimable
+from tertius.inference.cluster_bootstrap import histogram
 
 Split = Callable[[BoolArray], tuple[float, float]]
 """Flags (G,) of the first group -> difference of the groups and its standard error."""
@@ -32,6 +34,20 @@ class Permutation:
     exact: bool
     studentised: bool
     failed: int
+
+    @property
+    def sentence(self) -> str:
+        """The result in words."""
+        count = f"{len(self.draws):,}"
+        over = f"all {count}" if self.exact else f"{count} random"
+        return (
+            f"A difference of {self.observed:.4g} has permutation p = {self.p_two_sided:.3f} over "
+            f"{over} relabelings."
+        )
+
+    def figure(self) -> pl.DataFrame:
+        """Histogram of the statistic over relabelings: low, high, draws."""
+        return histogram(self.draws)
 
 
 def fisher_permutation(

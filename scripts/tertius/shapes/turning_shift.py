@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from tertius.arrays import FloatArray
 from tertius.estimate.columns import NotEstimable
@@ -35,6 +36,17 @@ class ShiftBootstrap:
     draws: int
     sentence: str
 
+    def figure(self) -> pl.DataFrame:
+        """Figure data: z, shift of the turning point there, low, high."""
+        return pl.DataFrame(
+            {
+                "z": [self.z],
+                "shift": [self.shift],
+                "low": [self.conf_low],
+                "high": [self.conf_high],
+            }
+        )
+
 
 @dataclass(frozen=True)
 class ParallelShift:
@@ -50,6 +62,11 @@ class ParallelShift:
     std_error: float
     free_shift: float
     sentence: str
+
+    def figure(self) -> pl.DataFrame:
+        """Figure data: model (parallel, free), shift of the turning point at mean z."""
+        shifts = [self.shift, self.free_shift]
+        return pl.DataFrame({"model": ["parallel", "free"], "shift": shifts})
 
 
 def shift_bootstrap(
