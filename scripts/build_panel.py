@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars import selectors
 
 from tertius import entry, panel
 from tertius.provenance import write_json
@@ -24,7 +25,7 @@ def main(
     years: Mapping[str, Sequence[int]],
     frame: Mapping[str, Any],
 ) -> None:
-    wide = pl.read_parquet(variables)
+    wide = pl.read_parquet(variables).with_columns(selectors.enum().cast(pl.String))
     leads = {name: spec.leads for name, spec in resolve(codebook, declared).items() if spec.leads}
     analysis = (years["analysis"][0], years["analysis"][1])
     ahead = panel.attach_leads(wide, leads, (years["outcomes"][0], years["outcomes"][1]))

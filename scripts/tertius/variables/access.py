@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from tertius.kernels import kernel
 from tertius.measures._flow import disjoint_paths
 from tertius.variables.class_windows import Ints, Reals, class_window, pattern, tied
-from tertius.variables.combine import in_frame
-from tertius.variables.distances import yearly
+from tertius.variables.combine import in_frame, yearly
 from tertius.variables.frames import Rule, coverage, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.knowledge import window_rules

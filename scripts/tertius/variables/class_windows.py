@@ -1,7 +1,7 @@
 """Class vectors of units in a window of years, as sparse matrices of whole numbers.
 
-One matrix of all families (sorted by year) is kept for each class level; a window is a slice of it
-and of the holdings, made when it is needed, so that memory holds one window at a time.
+For each class level the families held alone are summed by unit and year once; a window adds up its
+years and takes the shared families of these, when it is needed, so that memory holds one at a time.
 """
 
 from __future__ import annotations
@@ -67,18 +67,23 @@ class ClassWindow:
 
 
 @dataclass(frozen=True)
-class _Base:
-    """All families with a class, sorted by year: their classes, shares and holders."""
+class _Year:
+    """What the families of one year that are held alone add up to (see `ClassWindow`)."""
+
+    solo: sp.csr_array
+    n: Ints
+    own: Ints
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """The families of several holders, sorted by year (see `ClassWindow`)."""
 
     years: NDArray[np.int32]
-    indptr: Ints
-    classes: NDArray[np.int32]
-    share: Ints
-    place: Ints
-    org: Ints
-    alone: NDArray[np.bool_]
-    n_units: int
-    n_classes: int
+    holds: sp.csc_array
+    shares: sp.csr_array
+    own: Ints
+    n: Ints
 
 
 def _sorted(matrix: sp.csr_array) -> sp.csr_array:
@@ -147,44 +152,91 @@ def entropies(matrix: sp.csr_array) -> Reals:
     return row_sums(terms) if floats.nnz else np.zeros(floats.shape[0])
 
 
-def _base(inputs: Inputs, level: Level) -> _Base:
-    return inputs.once(("class_base", level), partial(_build_base, inputs, level))
+def _families_of(
+    inputs: Inputs, level: Level, whole: bool, alone: bool
+) -> tuple[pl.DataFrame, sp.csr_array]:
+    """unit, year, k of the families with a class that one holder has (or several), by year; shares.
 
-
-def _build_base(inputs: Inputs, level: Level) -> _Base:
-    classes = family_classes(inputs, level)
-    classed = (
-        classes.select("unit", "n_classes")
-        .unique()
+    The matrix has these families x classes, each cell its share in whole numbers.
+    """
+    held = holdings(inputs).select("unit", "n_holders").unique()
+    kept = held.filter((pl.col("n_holders") == 1) if alone else (pl.col("n_holders") > 1))
+    classes = family_classes(inputs, level).join(kept.select("unit"), on="unit", how="semi")
+    found = (
+        classes.group_by("unit")
+        .agg(pl.col("n_classes").first().cast(pl.Int64).alias("k"))
         .join(families(inputs).select("unit", "year"), on="unit")
         .sort("year", "unit")
-        .with_row_index("place")
     )
-    cells = classes.join(classed.select("unit", "place"), on="unit").sort("place", "cls")
-    held = (
-        holdings(inputs)
-        .select("unit", "org", "n_holders")
-        .join(classed.select("unit", "place"), on="unit")
-        .sort("place", "org")
-    )
-    share = (SHARE_UNIT / classed["n_classes"].cast(pl.Float64)).round().cast(pl.Int64)
-    return _Base(
-        years=classed["year"].cast(pl.Int32).to_numpy(),
-        indptr=np.concatenate([[0], np.cumsum(integers(classed, "n_classes"))]),
-        classes=cells["cls"].cast(pl.Int32).to_numpy(),
-        share=share.to_numpy(),
-        place=integers(held, "place"),
-        org=integers(held, "org"),
-        alone=(held["n_holders"] == 1).to_numpy(),
-        n_units=organisation_codes(inputs).height,
-        n_classes=class_numbers(inputs, level).height,
+    places = found.select("unit").with_row_index("place")
+    share = pl.lit(SHARE_UNIT) if whole else _share(pl.col("n_classes"))
+    cells = classes.join(places, on="unit").select("place", "cls", share=share)
+    shape = (found.height, class_numbers(inputs, level).height)
+    return found, sparse(cells, "place", "cls", shape, "share")
+
+
+def _share(k: pl.Expr) -> pl.Expr:
+    """The share of one of k classes in whole numbers."""
+    return (pl.lit(SHARE_UNIT, pl.Float64) / k.cast(pl.Float64)).round().cast(pl.Int64)
+
+
+def _own_and_n(found: pl.DataFrame, whole: bool) -> pl.DataFrame:
+    """unit, own, n: squared class shares of each family, and what it counts."""
+    k = pl.col("k")
+    own, n = (k * SHARE_UNIT, k) if whole else (_share(k), pl.lit(1, pl.Int64))
+    return found.select("unit", own=own, n=n)
+
+
+def _years(inputs: Inputs, level: Level, whole: bool) -> dict[int, _Year]:
+    key = ("class_years", level, whole)
+    return inputs.once(key, lambda: _build_years(inputs, level, whole))
+
+
+def _build_years(inputs: Inputs, level: Level, whole: bool) -> dict[int, _Year]:
+    found, cells = _families_of(inputs, level, whole, alone=True)
+    held = found.join(holdings(inputs).select("unit", "org"), on="unit", maintain_order="left")
+    held = held.hstack(_own_and_n(held, whole).drop("unit"))
+    org, n_units = integers(held, "org"), organisation_codes(inputs).height
+    years = held["year"].to_numpy()
+    out = {}
+    for year in np.unique(years).tolist():
+        low, high = np.searchsorted(years, [year, year + 1]).tolist()
+        here = held[low:high]
+        at = pl.DataFrame({"org": org[low:high], "place": np.arange(high - low)})
+        holds = sparse(at, "org", "place", (n_units, high - low))
+        out[year] = _Year(
+            solo=_sorted(holds @ cells[low:high]),
+            n=_totals(org[low:high], integers(here, "n"), n_units),
+            own=_totals(org[low:high], integers(here, "own"), n_units),
+        )
+    return out
+
+
+def _shared(inputs: Inputs, level: Level, whole: bool) -> _Shared:
+    key = ("class_shared", level, whole)
+    return inputs.once(key, lambda: _build_shared(inputs, level, whole))
+
+
+def _build_shared(inputs: Inputs, level: Level, whole: bool) -> _Shared:
+    found, cells = _families_of(inputs, level, whole, alone=False)
+    held = found.with_row_index("place").join(holdings(inputs).select("unit", "org"), on="unit")
+    shape = (organisation_codes(inputs).height, found.height)
+    counted = _own_and_n(found, whole)
+    return _Shared(
+        years=found["year"].to_numpy(),
+        holds=sp.csc_array(sparse(held, "org", "place", shape)),
+        shares=cells,
+        own=integers(counted, "own"),
+        n=integers(counted, "n"),
     )
 
 
 def class_window(
     inputs: Inputs, year: int, width: int, level: Level = 4, counting: str = "fractional"
 ) -> ClassWindow:
-    """The patents of W(year, width) by unit and class; the last window asked for is kept.
+    """The patents of W(year, width) by unit and class.
+
+    Windows of a level with few classes are kept; of the others the last one asked for.
 
     Args:
         inputs: the study's inputs.
@@ -200,48 +252,35 @@ def class_window(
         raise ValueError(f"counting must be fractional or whole, not {counting!r}")
     key = (year, width, level, counting)
     build = partial(_window, inputs, year, width, level, counting == "whole")
+    if isinstance(level, int):
+        return inputs.once(("class_window", *key), build)
     return inputs.latest("class_window", key, build)
 
 
 def _window(inputs: Inputs, year: int, width: int, level: Level, whole: bool) -> ClassWindow:
-    base = _base(inputs, level)
-    low, high = np.searchsorted(base.years, [year - width + 1, year + 1]).tolist()
-    first, last = np.searchsorted(base.place, [low, high]).tolist()
-    place, org = base.place[first:last] - low, base.org[first:last]
-    alone = base.alone[first:last]
-    start, end = int(base.indptr[low]), int(base.indptr[high])
-    indptr = base.indptr[low : high + 1] - start
-    k = np.diff(indptr)
-    share = np.full(k.size, SHARE_UNIT) if whole else base.share[low:high]
-    own, count = (k * SHARE_UNIT, k) if whole else (share, np.ones_like(k))
-    data = np.repeat(share, k)
-    n = high - low
-    cells = sp.csr_array((data, base.classes[start:end], indptr), shape=(n, base.n_classes))
-    held = sp.csr_array(
-        sp.coo_array(
-            (np.ones(int(alone.sum()), dtype=np.int64), (org[alone], place[alone])),
-            shape=(base.n_units, n),
-        )
-    )
-    shared = np.unique(place[~alone])
-    ties = sp.csr_array(
-        sp.coo_array(
-            (
-                np.ones(int((~alone).sum()), dtype=np.int64),
-                (org[~alone], np.searchsorted(shared, place[~alone])),
-            ),
-            shape=(base.n_units, shared.size),
-        )
-    )
+    n_units, n_classes = organisation_codes(inputs).height, class_numbers(inputs, level).height
+    alone = _years(inputs, level, whole)
+    parts = [alone[y] for y in range(year - width + 1, year + 1) if y in alone]
+    nothing = np.zeros(n_units, dtype=np.int64)
+    empty = sp.csr_array((n_units, n_classes), dtype=np.int64)
+    shared = _shared(inputs, level, whole)
+    low, high = np.searchsorted(shared.years, [year - width + 1, year + 1]).tolist()
     return ClassWindow(
-        solo=_sorted(held @ cells),
-        solo_n=_totals(org[alone], count[place[alone]], base.n_units),
-        solo_own=_totals(org[alone], own[place[alone]], base.n_units),
-        holds=_sorted(ties),
-        shares=_sorted(sp.csr_array(cells[shared])),
-        own=own[shared],
-        n=count[shared],
+        solo=_sorted(sum((part.solo for part in parts), empty)),
+        solo_n=sum((part.n for part in parts), nothing),
+        solo_own=sum((part.own for part in parts), nothing),
+        holds=_sorted(sp.csr_array(shared.holds[:, low:high])),
+        shares=_sorted(shared.shares[low:high]),
+        own=shared.own[low:high],
+        n=shared.n[low:high],
     )
+
+
+def year_cells(inputs: Inputs, year: int, counting: str, level: Level = 4) -> pl.DataFrame:
+    """org, year, cls, v: class shares of the families of one year, in units of SHARE_UNIT."""
+    cells = class_window(inputs, year, 1, level, counting).vectors.tocoo()
+    table = {"org": cells.row, "year": np.full(cells.nnz, year), "cls": cells.col, "v": cells.data}
+    return pl.DataFrame(table).cast({"org": pl.UInt32, "year": pl.Int32, "cls": pl.UInt32})
 
 
 def _totals(index: Ints, value: Ints, size: int) -> Ints:
@@ -277,9 +316,14 @@ def advantages(vectors: sp.csr_array) -> sp.csr_array:
     return _sorted(kept)
 
 
+def wide_classes(inputs: Inputs, level: Level, wide: int) -> NDArray[np.int32]:
+    """Number of the wide class of every class: the first `wide` characters of its symbol."""
+    stems = class_numbers(inputs, level)["symbol"].str.slice(0, wide)
+    return (stems.rank("dense").cast(pl.Int32) - 1).to_numpy()
+
+
 def coarser(inputs: Inputs, level: Level, wide: int) -> sp.csr_array:
     """Classes x wide classes, 1 where the symbol of the first begins with that of the second."""
-    fine = class_numbers(inputs, level).with_columns(stem=pl.col("symbol").str.slice(0, wide))
-    stems = fine["stem"].unique().sort().to_frame().with_row_index("group")
-    cells = fine.join(stems, on="stem")
-    return sparse(cells, "cls", "group", (fine.height, stems.height))
+    groups = wide_classes(inputs, level, wide)
+    cells = pl.DataFrame({"cls": np.arange(groups.size), "group": groups})
+    return sparse(cells, "cls", "group", (groups.size, int(groups.max(initial=-1)) + 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -162,3 +162,8 @@ def filled(
 ) -> pl.DataFrame:
     """A count that is 0 where there is no row."""
     return settle(inputs, counts, pl.col(column).fill_null(0), rules)
+
+
+def yearly(inputs: Inputs, build: Callable[[int], pl.DataFrame]) -> pl.DataFrame:
+    """The frames of all years of the risk set, one below the other."""
+    return pl.concat([build(year) for year in inputs.years])

@@ -24,13 +24,13 @@ from tertius.variables.combine import (
     passed_on,
     score_mean,
     within_year_rank,
+    yearly,
 )
 from tertius.variables.distances import (
     lacking_complementarity,
     new_ties,
     partner_diversity,
     similarity,
-    yearly,
 )
 from tertius.variables.environment import accounts
 from tertius.variables.frames import Rule, coverage, settle
@@ -45,12 +45,13 @@ from tertius.variables.position import measure, structural_holes
 from tertius.variables.proximity import joint_ownership, rival_pairs
 from tertius.variables.records import (
     class_numbers,
+    families,
     family_classes,
+    first_publications,
     holdings,
     organisation_codes,
     organisations,
     patent_counts,
-    publications,
     rows,
 )
 from tertius.variables.relations import KEY, repeat_share, tie_strength
@@ -208,7 +209,7 @@ def _class_births(inputs: Inputs) -> NDArray[np.float64]:
     """First year of each IPC4 subclass in the records; that of the last one where it has none."""
 
     def build() -> NDArray[np.float64]:
-        born = publications(inputs).filter("first").select("unit", "year").unique()
+        born = families(inputs).select("unit", "year")
         first = (
             family_classes(inputs).join(born, on="unit").group_by("cls").agg(pl.col("year").min())
         )
@@ -261,8 +262,7 @@ def early_phase(inputs: Inputs, *, window: int = 5) -> pl.DataFrame:
 
 
 def _granted_share(inputs: Inputs, window: int) -> pl.DataFrame:
-    first = publications(inputs).filter("first").select("pid", "unit")
-    grants = inputs.tables["patents"].select("pid", "grant_date").join(first, on="pid")
+    grants = first_publications(inputs, "grant_date")
     granted = grants.group_by("unit").agg(pl.col("grant_date").min())
     held = holdings(inputs).join(granted, on="unit", how="left").select(*KEY, "grant_date")
     day = pl.date(pl.col("year"), 12, 31)
@@ -294,8 +294,14 @@ def technology_leader(inputs: Inputs, *, window: int = 5, share: float = 0.9) ->
     Ours.
     """
     classes = family_classes(inputs).select("unit", "cls")
-    cites = received(inputs, window).join(holdings(inputs).select("unit", "org"), on="unit")
-    sums = cites.join(classes, on="unit").group_by("org", "year", "cls").agg(pl.col("cites").sum())
+    held = holdings(inputs).select("unit", "org")
+
+    def build(year: int) -> pl.DataFrame:
+        cites = received(inputs, year, window).join(held, on="unit").join(classes, on="unit")
+        sums = cites.group_by("org", "cls").agg(pl.col("cites").sum())
+        return sums.with_columns(pl.lit(year, pl.Int32).alias("year"))
+
+    sums = yearly(inputs, build)
     place = (pl.len() * share).ceil().cast(pl.Int64).clip(1) - 1
     cuts = sums.group_by("year", "cls").agg(
         pl.col("cites").sort().gather(place).first().alias("cut")

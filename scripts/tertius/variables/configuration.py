@@ -10,9 +10,9 @@ import polars as pl
 from tertius.tables import FUNCTIONS
 from tertius.variables.category import category_columns, count_index
 from tertius.variables.class_windows import integers, integral, sparse, tied
-from tertius.variables.combine import in_frame, score_mean
+from tertius.variables.combine import in_frame, score_mean, yearly
 from tertius.variables.communities import among_contacts, ego_betweenness, louvain
-from tertius.variables.distances import dyads, yearly
+from tertius.variables.distances import dyads
 from tertius.variables.forms import FORM_WEIGHTS, form_of
 from tertius.variables.frames import Rule, coverage, settle
 from tertius.variables.inputs import Inputs

@@ -2,98 +2,51 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
+from tertius import variables
 from tertius.problems import InputError, Problem, Problems, did_you_mean
-from tertius.variables import (
-    access,
-    brokerage,
-    composites,
-    configuration,
-    disruption,
-    distances,
-    dynamics,
-    environment,
-    institutions,
-    international,
-    knowledge,
-    knowledge_base,
-    market,
-    novelty,
-    outcomes,
-    portfolio,
-    position,
-    proximity,
-    pruning,
-    quality,
-    relations,
-    routines,
-    search,
-    sources,
-    survey_scales,
-)
+from tertius.variables import position
 from tertius.variables.frames import missing
 from tertius.variables.inputs import Inputs, VariableSpec
 from tertius.variables.records import rows
 
 Builder = Callable[..., pl.DataFrame]
-MODULES: Mapping[str, ModuleType] = MappingProxyType(
+
+CITATIONS = ("citation_pairs", "citing", "citation_windows", "received", "own_citations")
+LARGE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        module.__name__.rsplit(".", 1)[-1]: module
-        for module in (
-            access,
-            brokerage,
-            composites,
-            configuration,
-            disruption,
-            distances,
-            dynamics,
-            environment,
-            institutions,
-            international,
-            knowledge,
-            knowledge_base,
-            market,
-            novelty,
-            outcomes,
-            portfolio,
-            position,
-            proximity,
-            pruning,
-            quality,
-            relations,
-            routines,
-            search,
-            sources,
-            survey_scales,
-        )
+        "disruption": ("disruption",),
+        "outcomes": (),
+        "quality": ("cells", "breakthroughs"),
+        "search": ("breadth",),
+        "exploration": ("class_use", "class_history", "past_use"),
+        "sources": (),
+        "flows": ("cited_holders", "origins", "flows"),
+        "international": ("highlands",),
+        "composites": CITATIONS,
+        "novelty": ("new_pairs", "pair_distance"),
+        "knowledge_base": ("class_pairs",),
+        "distances": ("cosines",),
+        "configuration": ("dyads", "rings", "trusted_ties"),
+        "institutions": (),
+        "pruning": (),
+        "knowledge": ("pools", "own", "class_counts", "family_classes", "coded_symbols"),
+        "access": (),
+        "routines": ("class_window", "class_years", "class_shared", "tie_embedding"),
+        "relations": ("partner_forms", "repeated_ties"),
     }
 )
-"""Modules whose public functions an entry of the codebook may name."""
-
-LARGE = (
-    "past_use",
-    "split",
-    "breadth",
-    "class_use",
-    "class_pairs",
-    "new_pairs",
-    "pair_distance",
-    "family_novelty",
-    "citing_holders",
-    "flows",
-    "received",
-    "disruption",
-    "dyads",
-    "cosines",
-)
-"""Intermediate tables that grow with patents and citations and serve few modules."""
+"""Modules that use tables which grow with patents, citations and ties, in the order in which they
+run (first, while the frame is narrow), and the tables that none after each of them needs."""
 
 
 def resolve(
@@ -142,6 +95,7 @@ def derive(
     codebook: Mapping[str, Mapping[str, Any] | VariableSpec],
     declared: Mapping[str, Mapping[str, Any]] | None = None,
     functions: Mapping[str, Builder] | None = None,
+    done: Callable[[str], None] | None = None,
 ) -> pl.DataFrame:
     """Every variable for every row of the risk set.
 
@@ -150,6 +104,7 @@ def derive(
         codebook: code -> entry of `variables.yaml` (or a spec).
         declared: the study's own variants, name -> {of, network, params}.
         functions: further functions by the name that an entry gives them.
+        done: called with the name of every variable that is ready.
 
     Returns:
         org_id, year, and `<name>` (Float64, null where undefined) and `<name>_status` for every
@@ -163,23 +118,26 @@ def derive(
     builders = _builders(specs, functions or {})
     key = rows(inputs).select("org_id", "year")
     columns: dict[str, pl.DataFrame] = {}
-    last = ""
-    # One module after the other, so that what only one of them needs can go.
-    for name in sorted(specs, key=lambda name: _module(specs[name])):
-        spec = specs[name]
-        if _module(spec) != last:
-            inputs.forget(LARGE)
-            last = _module(spec)
-        if absent_inputs(inputs, spec):
-            built = missing(inputs)
-        else:
-            built = _build(inputs, spec, spec.network or inputs.focal, builders.get(name))
-        columns[name] = _named(built, name, key)
+    for module, names in _by_module(specs):
+        for name in names:
+            spec = specs[name]
+            if absent_inputs(inputs, spec):
+                built = missing(inputs)
+            else:
+                built = _build(inputs, spec, spec.network or inputs.focal, builders.get(name))
+            columns[name] = _named(built, name, key)
+            if done is not None:
+                done(name)
+        inputs.forget(LARGE.get(module, ()))
     return pl.concat([key, *(columns[name] for name in specs)], how="horizontal")
 
 
-def _module(spec: VariableSpec) -> str:
-    return (spec.function or "").partition(".")[0]
+def _by_module(specs: Mapping[str, VariableSpec]) -> list[tuple[str, list[str]]]:
+    """Names of the variables by the module of their function, in the order of `LARGE`."""
+    found: dict[str, list[str]] = {module: [] for module in LARGE}
+    for name, spec in specs.items():
+        found.setdefault((spec.function or "").partition(".")[0], []).append(name)
+    return list(found.items())
 
 
 def absent_inputs(inputs: Inputs, spec: VariableSpec) -> list[str]:
@@ -230,9 +188,15 @@ def _builders(
 
 
 def _library() -> dict[str, Builder]:
+    """`<module>.<function>` -> every public function of the package with `inputs` in front."""
+    # Hashes of code follow this pattern: the step depends on every module of the package.
+    modules = {
+        found.name: importlib.import_module(f"tertius.variables.{found.name}")
+        for found in pkgutil.iter_modules(variables.__path__)
+    }
     return {
         f"{short}.{name}": function
-        for short, module in MODULES.items()
+        for short, module in modules.items()
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
         and not name.startswith("_")
@@ -267,8 +231,8 @@ def status_ledger(wide: pl.DataFrame) -> pl.DataFrame:
     counts = [
         wide.group_by(pl.col(f"{name}_status").alias("status"))
         .agg(pl.len().alias("rows"))
+        .select(pl.lit(name).alias("variable"), pl.col("status").cast(pl.String), "rows")
         .sort("status")
-        .select(pl.lit(name).alias("variable"), "status", "rows")
         for name in names
     ]
     empty = pl.DataFrame(schema={"variable": pl.String, "status": pl.String, "rows": pl.UInt32})

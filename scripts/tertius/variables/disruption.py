@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tertius.kernels import kernel
-from tertius.variables.frames import ordered_sum, settle
+from tertius.kernels import even_spans, kernel, run_blocks
+from tertius.variables.frames import family_sums, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.outcomes import window_rules
-from tertius.variables.records import citation_pairs, families, family_days, holdings
-from tertius.variables.relations import KEY
+from tertius.variables.records import citation_pairs, families, family_days
 
 Ints = NDArray[np.int64]
+Units = NDArray[np.unsignedinteger[Any] | np.signedinteger[Any]]
 Days = NDArray[np.int32]
+_SPAN = 500_000
+"""Focal documents of one span of work; each span marks citing documents by itself."""
 
 
 @kernel
 def _count(
-    focal: Ints,
+    focal: Units,
     opens: Days,
     closes: Days,
     out_ptr: Ints,
-    out_idx: Ints,
+    out_idx: Units,
     in_ptr: Ints,
-    in_idx: Ints,
+    in_idx: Units,
     in_day: Days,
     only: Ints,
     both: Ints,
@@ -60,8 +63,20 @@ def _count(
                     only[at] -= 1
 
 
+@kernel
+def _by_cited(citing: Units, cited: Units, day: Days, in_ptr: Ints) -> tuple[Units, Days]:
+    """Citing document and day of every citation, sorted by (cited, citing)."""
+    place = in_ptr[:-1].copy()
+    in_idx, in_day = np.empty_like(citing), np.empty_like(day)
+    for k in range(cited.size):
+        at = place[cited[k]]
+        place[cited[k]] += 1
+        in_idx[at], in_day[at] = citing[k], day[k]
+    return in_idx, in_day
+
+
 def disruption_index(
-    citing: Ints, cited: Ints, day: Days, focal: Ints, opens: Days, closes: Days
+    citing: Units, cited: Units, day: Days, focal: Units, opens: Days, closes: Days
 ) -> pl.DataFrame:
     """only, both, other, cd, mcd of each focal document.
 
@@ -79,15 +94,25 @@ def disruption_index(
         opens: per focal document, the day after which citations count.
         closes: per focal document, the last day.
     """
-    n = int(max(citing.max(initial=-1), cited.max(initial=-1), focal.max(initial=-1))) + 1
-    forward, backward = np.lexsort((citing, cited)), np.lexsort((cited, citing))
-    in_ptr = np.concatenate([[0], np.cumsum(np.bincount(cited, minlength=n))]).astype(np.int64)
-    out_ptr = np.concatenate([[0], np.cumsum(np.bincount(citing, minlength=n))]).astype(np.int64)
+    n = int(max(np.max(x, initial=0) for x in (citing, cited, focal))) + 1
+    if not bool((citing[1:] >= citing[:-1]).all()):
+        order = np.argsort(citing, kind="stable")
+        citing, cited, day = citing[order], cited[order], day[order]
+    in_ptr = np.append(0, np.cumsum(np.bincount(cited, minlength=n)))
+    out_ptr = np.append(0, np.cumsum(np.bincount(citing, minlength=n)))
+    in_idx, in_day = _by_cited(citing, cited, day, in_ptr)
     only, both, other = (np.zeros(focal.size, dtype=np.int64) for _ in range(3))
-    _count(
-        focal, opens, closes, out_ptr, cited[backward], in_ptr, citing[forward], day[forward],
-        only, both, other,
-    )  # fmt: skip
+
+    def count(span: tuple[int, int]) -> None:
+        part = slice(*span)
+        _count(
+            focal[part], opens[part], closes[part], out_ptr, cited, in_ptr, in_idx, in_day,
+            only[part], both[part], other[part],
+        )  # fmt: skip
+
+    steps = np.arange(focal.size + 1, dtype=np.int64)
+    for _ in run_blocks(count, even_spans(steps, _SPAN), None):
+        pass
     total = only + both + other
     known = (total > 0) & (np.diff(out_ptr)[focal] > 0)
     cd = np.full(focal.size, np.nan)
@@ -112,10 +137,10 @@ def _families(inputs: Inputs, years: int) -> pl.DataFrame:
         .sort("unit")
     )
     found = disruption_index(
-        pairs["citing"].cast(pl.Int64).to_numpy(),
-        pairs["cited"].cast(pl.Int64).to_numpy(),
+        pairs["citing"].to_numpy(),
+        pairs["cited"].to_numpy(),
         pairs["date"].cast(pl.Int32).to_numpy(),
-        table["unit"].cast(pl.Int64).to_numpy(),
+        table["unit"].to_numpy(),
         table["day"].cast(pl.Int32).to_numpy(),
         table["closes"].cast(pl.Int32).to_numpy(),
     )
@@ -140,17 +165,14 @@ def disruption(
         publication_lag: years from priority to publication at most.
         column: cd | mcd.
     """
-    held = holdings(inputs).join(family_disruption(inputs, years), on="unit")
-    held = held.with_columns(
-        v=pl.col(column).fill_null(0.0),
-        one=pl.col(column).is_not_null().cast(pl.Float64),
-        every=pl.lit(1.0),
-        open=(~pl.col("complete")).cast(pl.Float64),
+    found = family_disruption(inputs, years)
+    v = pl.col(column)
+    sums = family_sums(
+        inputs, found.select(v, one=v.is_not_null(), every=pl.lit(1.0), open=~pl.col("complete"))
     )
-    sums = ordered_sum(held, KEY, ["unit"], ["v", "one", "every", "open"])
     rules = [
         *window_rules(inputs, years, publication_lag),
         (pl.col("every").is_null(), "undefined_nopat"),
         (pl.col("one") == 0.0, "zero_denominator"),
     ]
-    return settle(inputs, sums, pl.col("v") / pl.col("one"), rules)
+    return settle(inputs, sums, v / pl.col("one"), rules)

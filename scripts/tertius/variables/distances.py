@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
@@ -15,24 +12,22 @@ from tertius.variables.class_windows import (
     Reals,
     advantages,
     class_window,
-    coarser,
     held_once,
     in_shares,
     integers,
     pattern,
-    products,
     row_sums,
-    sparse,
     tied,
+    wide_classes,
 )
 from tertius.variables.combine import joined, passed_on
+from tertius.variables.dyad_classes import common_entries, compare, pooled_directions
 from tertius.variables.frames import Rule, coverage, ordered_sum, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.knowledge import WIDE, window_rules
-from tertius.variables.records import Level, organisation_codes, organisations, partners
+from tertius.variables.records import Level, organisations, partner_counts, partners
 
 KEY = ["org", "year"]
-METRICS = ("cosine", "overlap", "euclid", "mahalanobis", "complement")
 
 
 def dyads(
@@ -68,7 +63,7 @@ def dyads(
 
 
 def among_partners(inputs: Inputs, network: str, window: int = 5, level: Level = 4) -> pl.DataFrame:
-    """org, year, total, n: sum of cosines over ordered pairs of partners with patents, and n.
+    """org, year, total, n: sum of cosines over ordered pairs of partners with patents, and n > 0.
 
     The vectors of the partners are without their joint patents with the unit.
     """
@@ -97,42 +92,51 @@ def _dyads_of_year(
     omega: bool,
     year: int,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    ties = partners(inputs, network).filter(pl.col("year") == year)
-    pairs = ties.filter(pl.col("org") < pl.col("partner")).sort("org", "partner")
-    a, b = integers(pairs, "org"), integers(pairs, "partner")
+    a, b = _pairs_of_year(inputs, network, year)
     w = class_window(inputs, year, window, level)
-    vectors = w.vectors
     common = _common(w, a, b)
-    zero = common * 0 if joint == "keep" else common
-    left, right = sp.csr_array(vectors[a] - zero), sp.csr_array(vectors[b] - zero)
-    columns = _compared(inputs, left, right, level)
-    omitted = np.full(a.size, np.nan)
-    columns["mahalanobis"] = _mahalanobis(left, right, vectors) if omega else omitted
+    less = common * 0 if joint == "keep" else common
+    columns: dict[str, Reals | Ints] = {
+        **compare(w.vectors, less, a, b, wide_classes(inputs, level, WIDE))
+    }
+    if omega:
+        left, right = sp.csr_array(w.vectors[a] - less), sp.csr_array(w.vectors[b] - less)
+        columns["mahalanobis"] = _mahalanobis(left, right, w.vectors)
     shared = _joint_counts(w, a, b) if joint == "exclude" else np.zeros(a.size, dtype=np.int64)
-    counts = w.counts
-    links = tied(inputs, network, year)
+    best, holds = advantages(w.vectors), pattern(w.vectors)
+    once = held_once(sp.csr_array(tied(inputs, network, year) @ best))
+    once.sort_indices()
     sides = []
     for ego, alter in ((a, b), (b, a)):
-        lacking, unique = _advantage_columns(vectors, links, ego, alter)
         sides.append(
             pl.DataFrame(
                 {
                     "org": ego,
                     "partner": alter,
                     **columns,
-                    "lacking": lacking,
-                    "unique": unique,
-                    "own_n": counts[ego] - shared,
-                    "partner_n": counts[alter] - shared,
+                    **_advantage_columns(best, holds, once, ego, alter),
+                    "own_n": w.counts[ego] - shared,
+                    "partner_n": w.counts[alter] - shared,
                 }
             )
         )
     table = pl.concat(sides).with_columns(
         pl.lit(year, pl.Int32).alias("year"),
         pl.col("org", "partner").cast(pl.UInt32),
-        *(pl.col(name).fill_nan(None) for name in (*METRICS, "unique")),
+        pl.col("lacking", "own_n", "partner_n").cast(pl.Int32),
+        *(pl.col(name).fill_nan(None) for name in (*columns, "unique")),
     )
-    return table.sort("org", "partner"), _among(inputs, left, right, a, b, year)
+    total, n = pooled_directions(w.vectors, less, a, b)
+    among = pl.DataFrame({"org": np.arange(n.size, dtype=np.uint32), "total": total, "n": n})
+    dated = among.with_columns(pl.lit(year, pl.Int32).alias("year")).filter(pl.col("n") > 0)
+    return table.sort("org", "partner"), dated
+
+
+def _pairs_of_year(inputs: Inputs, network: str, year: int) -> tuple[Ints, Ints]:
+    """The two ends of every tie of the year, the lower number first, sorted."""
+    ties = partners(inputs, network).filter(pl.col("year") == year)
+    pairs = ties.filter(pl.col("org") < pl.col("partner")).sort("org", "partner")
+    return integers(pairs, "org"), integers(pairs, "partner")
 
 
 def _common(w: ClassWindow, a: Ints, b: Ints) -> sp.csr_array:
@@ -141,38 +145,6 @@ def _common(w: ClassWindow, a: Ints, b: Ints) -> sp.csr_array:
 
 def _joint_counts(w: ClassWindow, a: Ints, b: Ints) -> Ints:
     return np.asarray(sp.csr_array(w.holds[a].multiply(w.holds[b])) @ w.n).astype(np.int64)
-
-
-def _normalised(matrix: sp.csr_array) -> tuple[sp.csr_array, Reals]:
-    """Rows that sum to 1 (0 where empty), and the sums."""
-    floats = in_shares(matrix)
-    total = row_sums(floats)
-    scale = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    floats.data = floats.data * np.repeat(scale, np.diff(floats.indptr))
-    return floats, total
-
-
-def _compared(
-    inputs: Inputs, left: sp.csr_array, right: sp.csr_array, level: Level
-) -> dict[str, Reals]:
-    squares = products(left, left) * products(right, right)
-    known = squares > 0.0
-    cosine = np.full(known.size, np.nan)
-    np.divide(products(left, right), np.sqrt(squares), out=cosine, where=known)
-    (p, _), (q, _) = _normalised(left), _normalised(right)
-    overlap = row_sums(sp.csr_array(p.minimum(q)))
-    difference = sp.csr_array(p - q)
-    euclid = np.sqrt(row_sums(sp.csr_array(difference.multiply(difference))))
-    wide = coarser(inputs, level, WIDE)
-    wide_p, wide_q = (_normalised(sp.csr_array(m @ wide))[0] for m in (left, right))
-    complement = row_sums(sp.csr_array(wide_p.minimum(wide_q))) - overlap
-    found = {
-        "cosine": np.minimum(cosine, 1.0),
-        "overlap": np.minimum(overlap, 1.0),
-        "euclid": euclid,
-        "complement": np.maximum(complement, 0.0),
-    }
-    return {name: np.where(known, values, np.nan) for name, values in found.items()}
 
 
 def _mahalanobis(
@@ -203,37 +175,14 @@ def _unit_rows(matrix: sp.csr_array) -> tuple[sp.csr_array, Reals]:
 
 
 def _advantage_columns(
-    vectors: sp.csr_array, links: sp.csr_array, ego: Ints, alter: Ints
-) -> tuple[Ints, Reals]:
-    best, holds = advantages(vectors), pattern(vectors)
-    theirs = sp.csr_array(best[alter])
-    lacking = theirs.sum(axis=1) - theirs.multiply(holds[ego]).sum(axis=1)
-    offered = sp.csr_array(links @ best)
-    once = held_once(offered)
-    mine = sp.csr_array(best[ego])
-    n = np.asarray(mine.sum(axis=1)).astype(float)
-    alone = np.asarray(mine.multiply(once[alter]).sum(axis=1)).astype(float)
-    unique = np.full(n.size, np.nan)
-    np.divide(alone, n, out=unique, where=n > 0)
-    return np.asarray(lacking).astype(np.int64), unique
-
-
-def _among(
-    inputs: Inputs, left: sp.csr_array, right: sp.csr_array, a: Ints, b: Ints, year: int
-) -> pl.DataFrame:
-    """Sum of cosines over ordered pairs of partners: |sum_j u_j|^2 - n, u_j unit vectors."""
-    n_units = organisation_codes(inputs).height
-    ego = np.concatenate([a, b])
-    unit, length = _unit_rows(in_shares(sp.csr_array(sp.vstack([right, left], format="csr"))))
-    known = np.flatnonzero(length > 0.0)
-    cells = pl.DataFrame({"ego": ego[known], "row": known})
-    collect = sparse(cells, "ego", "row", (n_units, ego.size)).astype(np.float64)
-    sums = sp.csr_array(collect @ unit)
-    n = np.bincount(ego[known], minlength=n_units)
-    total = row_sums(sp.csr_array(sums.multiply(sums))) - n
-    return pl.DataFrame(
-        {"org": np.arange(n_units, dtype=np.uint32), "total": total, "n": n}
-    ).with_columns(pl.lit(year, pl.Int32).alias("year"))
+    best: sp.csr_array, holds: sp.csr_array, once: sp.csr_array, ego: Ints, alter: Ints
+) -> dict[str, Ints | Reals]:
+    sizes = np.diff(best.indptr)
+    lacking = sizes[alter] - common_entries(best, holds, alter, ego)
+    unique = np.full(ego.size, np.nan)
+    alone = common_entries(best, once, ego, alter)
+    np.divide(alone, sizes[ego], out=unique, where=sizes[ego] > 0)
+    return {"lacking": lacking, "unique": unique}
 
 
 def distance_of(metric: str) -> pl.Expr:
@@ -282,7 +231,7 @@ def over_partners(
     valued = pairs.select("year", "org", "partner", v=value).filter(pl.col("v").is_not_null())
     valued = valued.join(w, on=["year", "org", "partner"]).with_columns(v=pl.col("v") * pl.col("w"))
     sums = ordered_sum(valued, KEY, ["partner"], ["v", "w"])
-    counts = partners(inputs, network).group_by(KEY).agg(pl.len().alias("partners"))
+    counts = partner_counts(inputs, network).select(*KEY, partners="n")
     values = counts.join(sums, on=KEY, how="left")
     rules: list[Rule] = [
         *coverage(inputs, network),
@@ -365,16 +314,15 @@ def _cosines(
     inputs: Inputs, network: str, window: int, level: Level, year: int, lag: int
 ) -> pl.DataFrame:
     """year, org, partner, cosine of every tie of the year from both ends, patents of t - lag."""
-    ties = partners(inputs, network).filter(pl.col("year") == year)
-    pairs = ties.filter(pl.col("org") < pl.col("partner")).select("year", "org", "partner")
+    a, b = _pairs_of_year(inputs, network, year)
     w = class_window(inputs, year - lag, window, level)
-    a, b = integers(pairs, "org"), integers(pairs, "partner")
-    common = _common(w, a, b)
-    left, right = sp.csr_array(w.vectors[a] - common), sp.csr_array(w.vectors[b] - common)
-    squares = products(left, left) * products(right, right)
-    cosine = np.full(squares.size, np.nan)
-    np.divide(products(left, right), np.sqrt(squares), out=cosine, where=squares > 0.0)
-    found = pairs.with_columns(pl.Series("cosine", np.minimum(cosine, 1.0)).fill_nan(None))
+    wide = wide_classes(inputs, level, WIDE)
+    cosine = compare(w.vectors, _common(w, a, b), a, b, wide, every=False)["cosine"]
+    found = pl.DataFrame({"org": a, "partner": b, "cosine": cosine}).select(
+        pl.lit(year, pl.Int32).alias("year"),
+        pl.col("org", "partner").cast(pl.UInt32),
+        pl.col("cosine").fill_nan(None),
+    )
     back = found.select("year", "cosine", org="partner", partner="org")
     return pl.concat([found, back.select(found.columns)])
 
@@ -387,14 +335,14 @@ def partner_diversity(
     Joint patents with the unit left out. No partner: undefined_isolate; no partner with patents:
     undefined_nopat; one: undefined_single. After Jiang, Tao and Santoro (2010).
     """
-    values = among_partners(inputs, network, window, level)
-    counts = partners(inputs, network).group_by(KEY).agg(pl.len().alias("partners"))
-    values = values.join(counts, on=KEY, how="left")
+    among = among_partners(inputs, network, window, level)
+    counts = partner_counts(inputs, network).select(*KEY, partners="n")
+    values = counts.join(among, on=KEY, how="left")
     rules = [
         *coverage(inputs, network),
         *window_rules(inputs, window),
         (pl.col("partners").fill_null(0) == 0, "undefined_isolate"),
-        (pl.col("n") == 0, "undefined_nopat"),
+        (pl.col("n").fill_null(0) == 0, "undefined_nopat"),
         (pl.col("n") == 1, "undefined_single"),
     ]
     pairs = pl.col("n") * (pl.col("n") - 1)
@@ -469,7 +417,7 @@ def lacking_complementarity(
         w=pl.col("lacking").cast(pl.Float64),
     )  # fmt: skip
     sums = ordered_sum(weighed, KEY, ["partner"], ["v", "w"])
-    counts = partners(inputs, network).group_by(KEY).agg(pl.len().alias("partners"))
+    counts = partner_counts(inputs, network).select(*KEY, partners="n")
     values = counts.join(sums, on=KEY, how="left")
     rules: list[Rule] = [
         *coverage(inputs, network),
@@ -480,57 +428,10 @@ def lacking_complementarity(
     return settle(inputs, values, (pl.col("v") / pl.col("w")).clip(0.0, 1.0), rules)
 
 
-def yearly(inputs: Inputs, build: Callable[[int], pl.DataFrame]) -> pl.DataFrame:
-    """The frames of all years of the risk set, one below the other."""
-    return pl.concat([build(year) for year in inputs.years])
+def uniqueness(inputs: Inputs, *, network: str, window: int = 5) -> pl.DataFrame:
+    """Mean over partners of the share of the unit's classes of advantage no other partner offers.
 
-
-def portfolio_gap(
-    inputs: Inputs, *, window: int = 5, level: Level = 4, top: float = 0.1
-) -> pl.DataFrame:
-    """Resource gap: 1 - cosine of the unit's classes and its industry's leaders; in [0, 1].
-
-    Leaders: units of the same four-digit industry among the top tenth (at least one) by patents in
-    W, the unit itself left out. Industry unknown: missing_input; no patents on one side:
-    undefined_nopat. Our proxy.
+    In [0, 1]. No partner: undefined_isolate; no class of advantage: undefined_nopat. Our proxy.
     """
-    register = organisations(inputs).select("org", "ind4").drop_nulls().sort("org")
-
-    def build(year: int) -> pl.DataFrame:
-        w = class_window(inputs, year, window, level)
-        return _gap_of_year(w, register, top).with_columns(pl.lit(year, pl.Int32).alias("year"))
-
-    values = inputs.once(("gap", window, level, top), partial(yearly, inputs, build))
-    rules: list[Rule] = [
-        *window_rules(inputs, window),
-        (pl.col("known").is_null(), "missing_input"),
-        (pl.col("cosine").is_null(), "undefined_nopat"),
-    ]
-    return settle(inputs, values, (1.0 - pl.col("cosine")).clip(0.0, 1.0), rules)
-
-
-def _gap_of_year(w: ClassWindow, register: pl.DataFrame, top: float) -> pl.DataFrame:
-    """org, known, cosine with the pooled leaders of the industry (null without patents)."""
-    counts = w.counts
-    org = integers(register, "org")
-    table = register.with_columns(n=pl.Series(counts[org]))
-    ranked = table.filter(pl.col("n") > 0).sort("ind4", "n", "org", descending=[False, True, False])
-    ranked = ranked.with_columns(
-        place=pl.int_range(pl.len()).over("ind4"), size=pl.len().over("ind4")
-    )
-    lead = pl.col("place") < (pl.col("size") * top).ceil().clip(1)
-    leaders = ranked.filter(lead).select("org", "ind4")
-    groups = register["ind4"].unique().sort().to_frame().with_row_index("group")
-    cells = leaders.join(groups, on="ind4")
-    n_groups, n_units = groups.height, counts.size
-    pool = sp.csr_array(sparse(cells, "group", "org", (n_groups, n_units)) @ w.vectors)
-    at = register.join(groups, on="ind4", maintain_order="left")
-    is_lead = np.isin(org, integers(leaders, "org")).astype(np.int64)
-    own = sp.csr_array(w.vectors[org])
-    others = sp.csr_array(pool[integers(at, "group")] - own.multiply(is_lead[:, None]))
-    squares = products(own, own) * products(others, others)
-    cosine = np.full(squares.size, np.nan)
-    np.divide(products(own, others), np.sqrt(squares), out=cosine, where=squares > 0.0)
-    return register.select(
-        "org", known=pl.lit(1), cosine=pl.Series(np.minimum(cosine, 1.0)).fill_nan(None)
-    )
+    pairs = dyads(inputs, network, window)
+    return over_partners(inputs, network, window, pairs, pl.col("unique"))

@@ -211,17 +211,18 @@ def behavioural_uncertainty(inputs: Inputs, *, network: str, years: int = 5) -> 
         .select("aid", "year", "ended")
     )
     yearly = lived.join(parties, on="aid")
-    window = expand_years(yearly, years)
-    own = window.group_by("org", "year").agg(
-        pl.len().cast(pl.Int64).alias("risk"), pl.col("ended").sum()
-    )
+    risk = pl.len().cast(pl.Int64)
+    counted = yearly.group_by("org", "year").agg(risk.alias("risk"), pl.col("ended").sum())
+    own = expand_years(counted, years).group_by("org", "year").agg(pl.col("risk", "ended").sum())
     pairs = yearly.join(parties.rename({"org": "partner"}), on="aid")
-    pairs = pairs.filter(pl.col("org") != pl.col("partner"))
-    shared = (
-        expand_years(pairs, years)
-        .group_by(TIE)
-        .agg(pl.len().cast(pl.Int64).alias("risk_both"), pl.col("ended").sum().alias("ended_both"))
+    # The same from either end: counted once.
+    pairs = pairs.filter(pl.col("org") < pl.col("partner"))
+    both = pairs.group_by(TIE).agg(
+        risk.alias("risk_both"), pl.col("ended").sum().alias("ended_both")
     )
+    shared = expand_years(both, years).group_by(TIE).agg(pl.col("risk_both", "ended_both").sum())
+    back = shared.rename({"org": "partner", "partner": "org"}).select(shared.columns)
+    shared = pl.concat([shared, back])
     return _over_alliance_partners(inputs, network, own, shared)
 
 

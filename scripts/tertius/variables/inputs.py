@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 import polars as pl
 
 from tertius.problems import InputError, Problem
+from tertius.tables import StoredTables
 
 CO_PATENT_LAYERS = ("co_applicant", "co_inventor")
 T = TypeVar("T")
@@ -152,6 +153,12 @@ class Inputs:
             if first in gone or first == "latest":
                 del self._memo[key]
 
+    def columns(self, table: str, *names: str) -> pl.DataFrame:
+        """Some columns of a typed table; of a stored one only these are read."""
+        if isinstance(self.tables, StoredTables):
+            return self.tables.columns(table, *names)
+        return self.tables[table].select(names)
+
     def network(self, name: str) -> NetworkLike:
         """Layers and window of a network; a network without an entry counts as alliances."""
         return self.networks.get(name, NetworkFacts())
@@ -164,8 +171,12 @@ class Inputs:
                 column with at least one value.
             network: the network for the last three.
         """
+        at = network or self.focal
+        return self.once(("has", name, at), lambda: self._has(name, at))
+
+    def _has(self, name: str, network: str) -> bool:
         whole, _, column = name.partition(".")
-        table = self._table(whole, network or self.focal)
+        table = self._table(whole, network)
         if table is None or (table.height == 0 and whole not in ("ties", "tie_records")):
             return False
         return not column or (column in table.columns and table[column].null_count() < table.height)

@@ -8,19 +8,20 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from tertius.variables.class_windows import class_window, products, sparse
+from tertius.variables.class_windows import class_window, products, sparse, year_cells
 from tertius.variables.combine import windowed_counts
 from tertius.variables.environment import accounts, in_force
-from tertius.variables.frames import Rule, coverage, ordered_sum, settle
+from tertius.variables.frames import SHARE_UNIT, Rule, coverage, ordered_sum, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.knowledge import window_rules
 from tertius.variables.records import (
+    families,
     family_classes,
+    first_publications,
     holdings,
     organisation_codes,
     organisations,
     partners,
-    publications,
     rows,
 )
 from tertius.variables.relations import KEY, NO_PARTNER
@@ -92,10 +93,10 @@ def technological_turbulence(
     if how == "shift":
         return _industry_shift(inputs)
     volatility = inputs.once(("class_growth", years), lambda: _class_growth(inputs, years))
-    own = holdings(inputs).join(family_classes(inputs), on="unit")
-    share = 1.0 / pl.col("n_classes").cast(pl.Float64)
     lags = pl.DataFrame({"lag": pl.Series(range(years), dtype=pl.Int32)})
-    weights = ordered_sum(own.with_columns(w=share), [*KEY, "cls"], ["unit"], ["w"])
+    made = sorted(families(inputs)["year"].unique())
+    cells = pl.concat([year_cells(inputs, year, "fractional") for year in made])
+    weights = cells.select("org", "year", "cls", w=pl.col("v") / SHARE_UNIT)
     wide = weights.join(lags, how="cross").with_columns(
         (pl.col("year") + pl.col("lag")).cast(pl.Int32).alias("year")
     )
@@ -295,8 +296,8 @@ def design_dispersion(inputs: Inputs, *, network: str, window: int = 5) -> pl.Da
 
     No partner: undefined_isolate; no partner with a design patent: undefined_nopat.
     """
-    designs = inputs.tables["patents"].filter(pl.col("kind") == "design").select("pid")
-    units = publications(inputs).filter("first").join(designs, on="pid").select("unit").unique()
+    kinds = first_publications(inputs, "kind")
+    units = kinds.filter(pl.col("kind") == "design").select("unit").unique()
     held = holdings(inputs).join(units, on="unit", how="semi")
     yearly = held.group_by(KEY).agg(pl.len().cast(pl.Int64).alias("n"))
     stock = windowed_counts(inputs, yearly, ["n"], window).rename({"org": "partner"})

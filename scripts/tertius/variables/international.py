@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tertius.variables.category import category_columns, count_index
 from tertius.variables.combine import expand_years
@@ -19,6 +21,7 @@ from tertius.variables.records import (
     family_classes,
     holdings,
     organisations,
+    partner_counts,
     partners,
     publications,
     rows,
@@ -38,7 +41,7 @@ def inventor_countries(inputs: Inputs) -> pl.DataFrame:
 
     def build() -> pl.DataFrame:
         first = publications(inputs).filter("first").select("pid", "unit")
-        named = inputs.tables["patent_inventors"].select("pid", "country").drop_nulls()
+        named = inputs.columns("patent_inventors", "pid", "country").drop_nulls()
         return (
             named.join(first, on="pid").select("unit", "country").unique().sort("unit", "country")
         )
@@ -111,26 +114,32 @@ def foreign_diversity(inputs: Inputs, *, window: int = 5, index: str = "blau") -
     return settle(inputs, _with_home(inputs, columns), count_index(index), rules)
 
 
-def received(inputs: Inputs, window: int = 5) -> pl.DataFrame:
-    """unit, year, cites: citations that a family of W(t, window) has received by 31 December t.
+def received(inputs: Inputs, year: int, window: int = 5) -> pl.DataFrame:
+    """unit, cites: citations that the families of W(year, window) have received by 31 December.
 
     For x, z and mediators at t: nothing later than t is counted. Families without citations are not
     in the frame.
     """
+    counts = inputs.once(("received", window), lambda: _received(inputs, window))
+    born = families(inputs)["year"].to_numpy()
+    age = year - born
+    units = np.flatnonzero((age >= 0) & (age < window))
+    cites = counts[units, age[units]]
+    some = cites > 0
+    return pl.DataFrame({"unit": units[some].astype(np.uint32), "cites": cites[some]})
 
-    def build() -> pl.DataFrame:
-        born = families(inputs).select(pl.col("unit").alias("cited"), pl.col("year").alias("born"))
-        early = (
-            citation_pairs(inputs)
-            .join(born, on="cited")
-            .filter(pl.col("year") - pl.col("born") < window)
-            .group_by(pl.col("cited").alias("unit"), "born", "year")
-            .agg(pl.len().cast(pl.Int64).alias("cites"))
-        )
-        lags = expand_years(early, window).filter(pl.col("year") - pl.col("born") < window)
-        return lags.group_by("unit", "year").agg(pl.col("cites").sum())
 
-    return inputs.once(("received", window), build)
+def _received(inputs: Inputs, window: int) -> NDArray[np.int64]:
+    """families x ages 0..window-1: citations received until that age."""
+    born = families(inputs)["year"].to_numpy()
+    cited = citation_pairs(inputs)["cited"].to_numpy()
+    inside = cited < born.size
+    when, cited = citation_pairs(inputs)["year"].to_numpy()[inside], cited[inside]
+    age = when - born[cited]
+    early = age < window
+    places = cited[early].astype(np.int64) * window + age[early]
+    counts = np.bincount(places, minlength=born.size * window).reshape(born.size, window)
+    return np.cumsum(counts, axis=1)
 
 
 def highlands(inputs: Inputs, window: int, top: float) -> pl.DataFrame:
@@ -143,27 +152,28 @@ def highlands(inputs: Inputs, window: int, top: float) -> pl.DataFrame:
 
 
 def _highlands(inputs: Inputs, window: int, top: float) -> pl.DataFrame:
-    classes = family_classes(inputs).select("unit", "cls")
-    cells = (
-        received(inputs, window)
-        .join(classes, on="unit")
-        .join(inventor_countries(inputs), on="unit")
-        .group_by("year", "country", "cls")
-        .agg(pl.col("cites").sum())
-    )
-    totals = (
-        received(inputs, window)
-        .join(classes, on="unit")
-        .group_by("year", "cls")
-        .agg(pl.col("cites").sum().alias("all"))
-    )
-    shares = cells.join(totals, on=["year", "cls"]).with_columns(
-        share=pl.col("cites") / pl.col("all")
-    )
+    parts = [_class_citations(inputs, window, year) for year in inputs.years]
+    shares = pl.concat(parts)
     place = (pl.len() * (1.0 - top)).ceil().cast(pl.Int64).clip(1) - 1
     cuts = shares.group_by("year").agg(pl.col("share").sort().gather(place).first().alias("cut"))
     marked = shares.join(cuts, on="year").with_columns(high=pl.col("share") >= pl.col("cut"))
     return marked.select("year", "country", "cls", "share", "high").sort("year", "country", "cls")
+
+
+def _class_citations(inputs: Inputs, window: int, year: int) -> pl.DataFrame:
+    """year, country, cls, share of the citations received by the patents of a class."""
+    cites = received(inputs, year, window).join(
+        family_classes(inputs).select("unit", "cls"), on="unit"
+    )
+    cells = cites.join(inventor_countries(inputs), on="unit").group_by("country", "cls")
+    totals = cites.group_by("cls").agg(pl.col("cites").sum().alias("all"))
+    shares = cells.agg(pl.col("cites").sum()).join(totals, on="cls")
+    return shares.select(
+        pl.lit(year, pl.Int32).alias("year"),
+        "country",
+        "cls",
+        share=pl.col("cites") / pl.col("all"),
+    )
 
 
 def _foreign_cells(inputs: Inputs, window: int) -> pl.DataFrame:
@@ -259,7 +269,7 @@ def foreign_partners(inputs: Inputs, *, network: str, how: str = "count") -> pl.
         .group_by(KEY)
         .agg(pl.len().alias("n"), (pl.col("country") != pl.col("home")).sum().alias("hits"))
     )
-    some = partners(inputs, network).group_by(KEY).agg(pl.len().alias("partners"))
+    some = partner_counts(inputs, network).select(*KEY, partners="n")
     values = _with_home(inputs, some.join(counts, on=KEY, how="left"))
     rules: list[Rule] = [*coverage(inputs, network), (pl.col("home").is_null(), "missing_input")]
     if how == "count":

@@ -21,13 +21,13 @@ from tertius.variables.class_windows import (
     class_window,
     coarser,
     entropies,
-    held_once,
     integers,
     pattern,
     products,
     tied,
 )
 from tertius.variables.combine import joined, passed_on
+from tertius.variables.dyad_classes import reached_counts
 from tertius.variables.frames import SHARE_UNIT, Rule, blau, coverage, hall_blau, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.records import (
@@ -224,24 +224,7 @@ def _pool_of_year(
         **diversity_columns(inputs, pool, level, year),
         "dot": products(pool, mine),
         "mine": products(mine, mine),
-        **_reached(ties, pattern(w.vectors)),
-    }
-
-
-def _reached(ties: sp.csr_array, holds: sp.csr_array) -> dict[str, Ints]:
-    """Classes of the partners that the unit does not hold, and how many hold them."""
-    holders = sp.csr_array(ties @ holds)
-    foreign = sp.csr_array(holders - holders.multiply(holds))
-    foreign.eliminate_zeros()
-    once = held_once(foreign)
-    two = pattern(holders + ties @ pattern(holders))
-    beyond = sp.csr_array(two - two.multiply(holds))
-    beyond.eliminate_zeros()
-    return {
-        "reach": np.diff(foreign.indptr).astype(np.int64),
-        "unique": np.asarray(once.sum(axis=1)).astype(np.int64),
-        "reach_two": np.diff(beyond.indptr).astype(np.int64),
-        "held": np.diff(sp.csr_array(holds).indptr).astype(np.int64),
+        **reached_counts(ties, pattern(w.vectors)),
     }
 
 

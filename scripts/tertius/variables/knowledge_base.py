@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import polars as pl
+import scipy.sparse as sp
 
-from tertius.variables.class_windows import class_window, integers
-from tertius.variables.combine import expand_years, in_frame
+from tertius.variables.class_windows import (
+    ClassWindow,
+    class_window,
+    integers,
+    products,
+    sparse,
+)
+from tertius.variables.combine import expand_years, in_frame, yearly
 from tertius.variables.communities import louvain, modularity
 from tertius.variables.frames import Rule, settle
 from tertius.variables.inputs import Inputs
@@ -18,10 +27,12 @@ from tertius.variables.records import (
     coded,
     family_classes,
     holdings,
+    organisations,
     publications,
     rows,
 )
 from tertius.variables.relations import KEY
+from tertius.variables.search import class_counts
 
 
 def integration(inputs: Inputs, *, window: int = 5, how: str = "sections") -> pl.DataFrame:
@@ -46,13 +57,13 @@ def integration(inputs: Inputs, *, window: int = 5, how: str = "sections") -> pl
             pairs = pairs.join(sections.rename({"cls": side, "section": f"s_{side}"}), on=side)
         across = (pl.col("s_a") != pl.col("s_b")).cast(pl.Int64)
         per_family = pairs.group_by("unit").agg(across.sum().alias("v"), pl.len().alias("w"))
-    yearly = (
+    counts_of_years = (
         holdings(inputs)
         .join(per_family, on="unit")
         .group_by(KEY)
         .agg(pl.col("v", "w").cast(pl.Int64).sum())
     )
-    sums = expand_years(yearly, window).group_by(KEY).agg(pl.col("v", "w").sum())
+    sums = expand_years(counts_of_years, window).group_by(KEY).agg(pl.col("v", "w").sum())
     rules = [*window_rules(inputs, window), (pl.col("w").fill_null(0) == 0, "undefined_nopat")]
     return settle(inputs, sums, pl.col("v") / pl.col("w"), rules)
 
@@ -158,12 +169,12 @@ def convergence(inputs: Inputs, *, window: int = 5, least: int = 2) -> pl.DataFr
     parts = []
     for length in sorted(set(fields["code"].str.len_chars().to_list())):
         codes = fields.filter(pl.col("code").str.len_chars() == length)
-        symbols = inputs.tables["patent_classes"].select(
-            "pid", code=pl.col("code").str.slice(0, length)
+        symbols = inputs.columns("patent_classes", "pid", "code").with_columns(
+            pl.col("code").str.slice(0, length)
         )
         parts.append(symbols.join(codes, on="code").join(members, on="pid").select("unit", "field"))
     several = pl.concat(parts).group_by("unit").agg(pl.col("field").n_unique().alias("fields"))
-    yearly = (
+    counts_of_years = (
         holdings(inputs)
         .join(several, on="unit", how="left")
         .group_by(KEY)
@@ -172,7 +183,7 @@ def convergence(inputs: Inputs, *, window: int = 5, least: int = 2) -> pl.DataFr
             (pl.col("fields").fill_null(0) >= least).cast(pl.Int64).sum().alias("hits"),
         )
     )
-    sums = expand_years(yearly, window).group_by(KEY).agg(pl.col("n", "hits").sum())
+    sums = expand_years(counts_of_years, window).group_by(KEY).agg(pl.col("n", "hits").sum())
     rules = [*window_rules(inputs, window), (pl.col("n").fill_null(0) == 0, "undefined_nopat")]
     return settle(inputs, sums, pl.col("hits") / pl.col("n"), rules)
 
@@ -181,9 +192,8 @@ def main_classes(inputs: Inputs, window: int) -> pl.DataFrame:
     """org, year, cls, held: the subclass with most of the unit's families in W (first of ties)."""
 
     def build() -> pl.DataFrame:
-        own = holdings(inputs).join(family_classes(inputs).select("unit", "cls"), on="unit")
-        yearly = own.group_by(*KEY, "cls").agg(pl.len().cast(pl.Int64).alias("held"))
-        sums = expand_years(yearly, window).group_by(*KEY, "cls").agg(pl.col("held").sum())
+        counts = class_counts(inputs).rename({"n": "held"})
+        sums = expand_years(counts, window).group_by(*KEY, "cls").agg(pl.col("held").sum())
         ordered = sums.sort("org", "year", "held", "cls", descending=[False, False, True, False])
         return ordered.unique(KEY, keep="first", maintain_order=True)
 
@@ -222,3 +232,54 @@ def class_share(inputs: Inputs, *, window: int = 5) -> pl.DataFrame:
     values = main_classes(inputs, window).join(totals, on=["year", "cls"])
     rules = [*window_rules(inputs, window), (pl.col("held").is_null(), "undefined_nopat")]
     return settle(inputs, values, pl.col("held") / pl.col("all"), rules)
+
+
+def portfolio_gap(
+    inputs: Inputs, *, window: int = 5, level: Level = 4, top: float = 0.1
+) -> pl.DataFrame:
+    """Resource gap: 1 - cosine of the unit's classes and its industry's leaders; in [0, 1].
+
+    Leaders: units of the same four-digit industry among the top tenth (at least one) by patents in
+    W, the unit itself left out. Industry unknown: missing_input; no patents on one side:
+    undefined_nopat. Our proxy.
+    """
+    register = organisations(inputs).select("org", "ind4").drop_nulls().sort("org")
+
+    def build(year: int) -> pl.DataFrame:
+        w = class_window(inputs, year, window, level)
+        return _gap_of_year(w, register, top).with_columns(pl.lit(year, pl.Int32).alias("year"))
+
+    values = inputs.once(("gap", window, level, top), partial(yearly, inputs, build))
+    rules: list[Rule] = [
+        *window_rules(inputs, window),
+        (pl.col("known").is_null(), "missing_input"),
+        (pl.col("cosine").is_null(), "undefined_nopat"),
+    ]
+    return settle(inputs, values, (1.0 - pl.col("cosine")).clip(0.0, 1.0), rules)
+
+
+def _gap_of_year(w: ClassWindow, register: pl.DataFrame, top: float) -> pl.DataFrame:
+    """org, known, cosine with the pooled leaders of the industry (null without patents)."""
+    counts = w.counts
+    org = integers(register, "org")
+    table = register.with_columns(n=pl.Series(counts[org]))
+    ranked = table.filter(pl.col("n") > 0).sort("ind4", "n", "org", descending=[False, True, False])
+    ranked = ranked.with_columns(
+        place=pl.int_range(pl.len()).over("ind4"), size=pl.len().over("ind4")
+    )
+    lead = pl.col("place") < (pl.col("size") * top).ceil().clip(1)
+    leaders = ranked.filter(lead).select("org", "ind4")
+    groups = register["ind4"].unique().sort().to_frame().with_row_index("group")
+    cells = leaders.join(groups, on="ind4")
+    n_groups, n_units = groups.height, counts.size
+    pool = sp.csr_array(sparse(cells, "group", "org", (n_groups, n_units)) @ w.vectors)
+    at = register.join(groups, on="ind4", maintain_order="left")
+    is_lead = np.isin(org, integers(leaders, "org")).astype(np.int64)
+    own = sp.csr_array(w.vectors[org])
+    others = sp.csr_array(pool[integers(at, "group")] - own.multiply(is_lead[:, None]))
+    squares = products(own, own) * products(others, others)
+    cosine = np.full(squares.size, np.nan)
+    np.divide(products(own, others), np.sqrt(squares), out=cosine, where=squares > 0.0)
+    return register.select(
+        "org", known=pl.lit(1), cosine=pl.Series(np.minimum(cosine, 1.0)).fill_nan(None)
+    )

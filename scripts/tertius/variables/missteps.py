@@ -131,7 +131,7 @@ def _complements(names: Sequence[str], specs: Mapping[str, VariableSpec]) -> lis
     shares = [
         n
         for n in names
-        if specs[n].function == "sources.exploration" and specs[n].params.get("how") == "share"
+        if specs[n].function == "exploration.exploration" and specs[n].params.get("how") == "share"
     ]
     kinds = {n: specs[n].params.get("kind", "explore") for n in shares}
     pairs += [(a, b) for k, a in enumerate(shares) for b in shares[k + 1 :] if kinds[a] != kinds[b]]

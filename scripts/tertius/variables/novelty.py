@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
+from tertius.variables.citing import all_pairs, class_lists
 from tertius.variables.combine import joined, passed_on
-from tertius.variables.frames import Rule, coverage, ordered_sum, settle
+from tertius.variables.frames import Rule, coverage, family_sums, ordered_sum, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.outcomes import outcome_rules
 from tertius.variables.records import (
@@ -30,26 +32,33 @@ def class_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
 
 
 def _class_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
-    few = (pl.col("n_classes") > 1) & (pl.col("n_classes") <= MOST_CLASSES)
-    classes = family_classes(inputs, level).filter(few).select("unit", "cls")
+    lists, days = class_lists(inputs, level), family_days(inputs)
     size = max(class_numbers(inputs, level).height, 1)
-    pair = pl.col("cls").cast(pl.Int64) * size + pl.col("cls_b").cast(pl.Int64)
-    pairs = (
-        classes.join(classes.rename({"cls": "cls_b"}), on="unit")
-        .filter(pl.col("cls") < pl.col("cls_b"))
-        .select("unit", pair=pair)
-    )
-    return pairs.join(family_days(inputs), on="unit").select("unit", "year", "day", "pair")
+    unit, pair = all_pairs(lists.ptr, lists.items, MOST_CLASSES, size)
+    dated = days.select(pl.col("year", "day").gather(unit))
+    return pl.DataFrame({"unit": unit, "pair": pair}).hstack(dated).select(
+        "unit", "year", "day", "pair"
+    )  # fmt: skip
 
 
 def new_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
-    """unit, year, pair: pairs that no family of an earlier day has; new to the study's records."""
+    """unit, year, pair, repeated: pairs that no family of an earlier day has.
+
+    New to the study's records; repeated: another family has the pair as well.
+    """
 
     def build() -> pl.DataFrame:
         pairs = class_pairs(inputs, level)
-        first = pairs.group_by("pair").agg(pl.col("day").min().alias("first"))
-        new = pairs.join(first, on="pair").filter(pl.col("day") == pl.col("first"))
-        return new.select("unit", "year", "pair").sort("unit", "pair")
+        pair, day = pairs["pair"].to_numpy(), pairs["day"].cast(pl.Int32).to_numpy()
+        order = np.argsort(pair)
+        pair = pair[order]
+        starts = np.flatnonzero(np.append(True, pair[1:] != pair[:-1])[: pair.size])
+        sizes = np.diff(np.append(starts, pair.size))
+        first = np.minimum.reduceat(day[order], starts) if starts.size else day
+        new = day[order] == np.repeat(first, sizes)
+        repeated = pl.Series("repeated", np.repeat(sizes > 1, sizes)[new])
+        found = pairs.select("unit", "year", "pair")[order[new]]
+        return found.with_columns(repeated).sort("unit", "pair")
 
     return inputs.once(("new_pairs", level), build)
 
@@ -89,13 +98,12 @@ def recombination_distance(inputs: Inputs, *, level: Level = 4, burn_in: int = 5
     years of the records: truncated. After Fleming (2001).
     """
     per_family = inputs.once(("pair_distance", level), lambda: _pair_distances(inputs, level))
-    held = holdings(inputs).join(per_family, on="unit", how="left")
-    held = held.with_columns(
-        one=pl.col("distance").is_not_null().cast(pl.Float64),
-        distance=pl.col("distance").fill_null(0.0),
-        every=pl.lit(1.0),
+    families_ = families(inputs).select("unit")
+    placed = families_.join(per_family, on="unit", how="left", maintain_order="left")
+    distance = pl.col("distance")
+    sums = family_sums(
+        inputs, placed.select(distance, one=distance.is_not_null(), every=pl.lit(1.0))
     )
-    sums = ordered_sum(held, KEY, ["unit"], ["distance", "one", "every"])
     rules = [
         *_burn_in(inputs, burn_in),
         (pl.col("every").is_null(), "undefined_nopat"),
@@ -146,13 +154,16 @@ def leakage(
     undefined_isolate; no new pair in t-years: undefined_nopat; early years: truncated. Our proxy.
     """
     held = holdings(inputs).select("unit", "org")
-    made = new_pairs(inputs, level).join(held, on="unit").select("org", "pair", born="year")
+    made = new_pairs(inputs, level).join(held, on="unit").select(
+        "org", "pair", "repeated", born="year"
+    )  # fmt: skip
     made = made.unique()
+    again = made.filter("repeated").drop("repeated")
     used = class_pairs(inputs, level).select("unit", "year", "pair")
-    used = used.join(made.select("pair").unique(), on="pair", how="semi").join(
+    used = used.join(again.select("pair").unique(), on="pair", how="semi").join(
         held.rename({"org": "partner"}), on="unit"
     )
-    later = made.join(used, on="pair").filter(
+    later = again.join(used, on="pair").filter(
         (pl.col("year") - pl.col("born")).is_between(1, years)
         & (pl.col("org") != pl.col("partner"))
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import polars as pl
 
-from tertius.variables.frames import Rule, coverage, ordered_sum, settle
+from tertius.variables.frames import Rule, coverage, family_sums, ordered_sum, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.records import (
     citation_pairs,
@@ -39,8 +40,10 @@ def patents(inputs: Inputs, *, counting: str = "whole") -> pl.DataFrame:
     if counting == "whole":
         counts = patent_counts(inputs)
         return settle(inputs, counts, pl.col("n").fill_null(0), outcome_rules(inputs))
-    shares = holdings(inputs).with_columns(v=1.0 / pl.col("n_holders").cast(pl.Float64))
-    sums = ordered_sum(shares, ["org", "year"], ["unit"], ["v"])
+    holders = holdings(inputs).select("unit", "n_holders").unique("unit")
+    every = families(inputs).select("unit")
+    shares = every.join(holders, on="unit", how="left", maintain_order="left")
+    sums = family_sums(inputs, shares.select(v=1.0 / pl.col("n_holders").cast(pl.Float64)))
     return settle(inputs, sums, pl.col("v").fill_null(0.0), outcome_rules(inputs))
 
 
@@ -77,20 +80,15 @@ def _citation_windows(inputs: Inputs, years: int) -> pl.DataFrame:
     closes = families(inputs).with_columns(
         pl.col("published").dt.offset_by(f"{years}y").alias("closes")
     )
-    counted = (
-        citation_pairs(inputs)
-        .join(closes.select(cited="unit", closes="closes"), on="cited")
-        .filter(pl.col("date") <= pl.col("closes"))
-        .group_by("cited")
-        .agg(pl.len().alias("cites"))
-    )
+    limit = closes["closes"].cast(pl.Int32).to_numpy()
+    cited = citation_pairs(inputs)["cited"].to_numpy()
+    inside = cited < limit.size
+    day = citation_pairs(inputs)["date"].cast(pl.Int32).to_numpy()[inside]
+    cited = cited[inside]
+    cites = np.bincount(cited[day <= limit[cited]], minlength=limit.size)
     end = dt.date(inputs.raw_years[1], 12, 31)
-    return (
-        closes.join(counted, left_on="unit", right_on="cited", how="left")
-        .select(
-            "unit", "year", "office", pl.col("cites").fill_null(0), complete=pl.col("closes") <= end
-        )
-        .sort("unit")
+    return closes.select(
+        "unit", "year", "office", pl.Series("cites", cites), complete=pl.col("closes") <= end
     )
 
 
@@ -118,16 +116,8 @@ def cited(
     base 0: citations (Hall, Jaffe and Trajtenberg 2001); base 1: citation-weighted patents
     (Trajtenberg 1990). Windows that end after the records: truncated.
     """
-    values = (
-        holdings(inputs)
-        .select("unit", "org")
-        .join(citation_windows(inputs, years), on="unit")
-        .group_by("org", "year")
-        .agg(
-            (pl.col("cites").cast(pl.Int64) + base).sum().alias("n"),
-            (~pl.col("complete")).sum().alias("open"),
-        )
-    )
+    windows = citation_windows(inputs, years)
+    values = family_sums(inputs, windows.select(n=pl.col("cites") + base, open=~pl.col("complete")))
     rules = window_rules(inputs, years, publication_lag)
     return settle(inputs, values, pl.col("n").fill_null(0), rules)
 
@@ -175,8 +165,14 @@ def top_weights(
 
 def _cells(inputs: Inputs, years: int, level: int) -> pl.DataFrame:
     """unit, cls, year, office, cites of the complete families: members of each cell."""
-    complete = citation_windows(inputs, years).filter("complete").drop("complete")
-    return complete.join(family_classes(inputs, level).drop("n_classes"), on="unit")
+
+    def build() -> pl.DataFrame:
+        complete = citation_windows(inputs, years).filter("complete").drop("complete")
+        # A number in the place of the office takes less room.
+        numbered = complete.with_columns(pl.col("office").rank("dense"))
+        return numbered.join(family_classes(inputs, level).drop("n_classes"), on="unit")
+
+    return inputs.once(("cells", years, level), build)
 
 
 def breakthrough_weights(
@@ -193,6 +189,13 @@ def breakthrough_weights(
     subclass whose cell has fewer than `min_cell` patents takes the cell of its IPC3 class, and none
     when that is too small as well; several subclasses: the mean over those with a cell.
     """
+    kept = ("breakthroughs", share, years, min_cell, ties)
+    return inputs.once(kept, lambda: _breakthroughs(inputs, share, years, min_cell, ties))
+
+
+def _breakthroughs(
+    inputs: Inputs, share: float, years: int, min_cell: int, ties: str
+) -> pl.DataFrame:
     key = ["office", "cls", "year"]
     fine = _cells(inputs, years, 4)
     coarse = _cells(inputs, years, 3)
@@ -239,16 +242,10 @@ def breakthroughs(
     Fleming (2010); ties after Waltman and Schreiber (2013).
     """
     weights = breakthrough_weights(inputs, share=share, years=years, min_cell=min_cell, ties=ties)
-    windows = citation_windows(inputs, years).select("unit", "complete")
-    held = (
-        holdings(inputs)
-        .select("unit", "org", "year")
-        .join(weights, on="unit")
-        .join(windows, on="unit")
-        .with_columns(open=(~pl.col("complete") | pl.col("weight").is_null()).cast(pl.Float64))
-        .with_columns(pl.col("weight").fill_null(0.0))
+    complete = citation_windows(inputs, years)["complete"]
+    values = family_sums(
+        inputs, weights.select("weight", open=~complete | pl.col("weight").is_null())
     )
-    values = ordered_sum(held, ["org", "year"], ["unit"], ["weight", "open"])
     rules = window_rules(inputs, years, publication_lag)
     return settle(inputs, values, pl.col("weight").fill_null(0.0), rules)
 
@@ -264,13 +261,9 @@ def normalised_totals(inputs: Inputs, *, min_cell: int = 20) -> pl.DataFrame:
     patent without a total: missing_input. After Hall, Jaffe and Trajtenberg (2001).
     """
     ratios = citation_ratios(inputs, min_cell)
-    held = holdings(inputs).select("unit", "org", "year").join(ratios, on="unit")
-    flagged = held.with_columns(
-        unknown=(~pl.col("cited_known")).cast(pl.Float64),
-        empty=(pl.col("cited_known") & pl.col("ratio").is_null()).cast(pl.Float64),
-        ratio=pl.col("ratio").fill_null(0.0),
-    )
-    values = ordered_sum(flagged, ["org", "year"], ["unit"], ["ratio", "unknown", "empty"])
+    known, ratio = pl.col("cited_known"), pl.col("ratio")
+    flagged = ratios.select(ratio, unknown=~known, empty=known & ratio.is_null())
+    values = family_sums(inputs, flagged)
     rules = [
         *outcome_rules(inputs),
         (pl.col("unknown").fill_null(0.0) > 0.0, "missing_input"),
@@ -308,7 +301,8 @@ def citation_ratios(inputs: Inputs, min_cell: int) -> pl.DataFrame:
     )
     sums = ordered_sum(used, ["unit"], ["cls"], ["ratio", "one"])
     ratios = sums.select("unit", pl.col("ratio") / pl.col("one"))
-    return families(inputs).select("unit", "cited_known").join(ratios, on="unit", how="left")
+    every = families(inputs).select("unit", "cited_known")
+    return every.join(ratios, on="unit", how="left", maintain_order="left")
 
 
 def _cell_totals(members: pl.DataFrame, key: list[str], name: str) -> pl.DataFrame:

@@ -9,24 +9,22 @@ import polars as pl
 from tertius.variables.category import category_columns, count_index
 from tertius.variables.frames import Rule, blau, coverage, settle
 from tertius.variables.inputs import CO_PATENT_LAYERS, Inputs
-from tertius.variables.records import active_records, organisations, partners, rows
+from tertius.variables.records import (
+    active_records,
+    organisations,
+    partner_counts,
+    partners,
+    rows,
+)
 
 _LCM = 420  # of 1..7, the number of functions: shares of an alliance become whole numbers
 NO_INDUSTRY = "(no industry)"
 """Category of partners that have no industry by their kind: universities, institutes, ..."""
 
 
-def _partner_counts(inputs: Inputs, network: str) -> pl.DataFrame:
-    return (
-        partners(inputs, network)
-        .group_by("org", "year")
-        .agg(pl.len().alias("n"), pl.col("n_records").sum().alias("ties"))
-    )
-
-
 def size(inputs: Inputs, *, network: str) -> pl.DataFrame:
     """Number of partners in the network of the year; 0 for isolates (Wassmer 2010)."""
-    counts = _partner_counts(inputs, network)
+    counts = partner_counts(inputs, network)
     return settle(inputs, counts, pl.col("n").fill_null(0), coverage(inputs, network))
 
 
@@ -38,9 +36,9 @@ def records(inputs: Inputs, *, network: str) -> pl.DataFrame:
 
 def frequency(inputs: Inputs, *, network: str) -> pl.DataFrame:
     """Mean number of records shared with a partner; undefined for isolates."""
-    counts = _partner_counts(inputs, network)
+    counts = partner_counts(inputs, network)
     rules = [*coverage(inputs, network), _without_partner()]
-    return settle(inputs, counts, pl.col("ties") / pl.col("n"), rules)
+    return settle(inputs, counts, pl.col("records") / pl.col("n"), rules)
 
 
 def _without_partner(column: str = "n") -> Rule:
@@ -94,7 +92,7 @@ def partner_diversity(
     """
     columns = category_columns(_category_counts(inputs, network, by, of)).rename({"n": "known"})
     values = (
-        _partner_counts(inputs, network)
+        partner_counts(inputs, network)
         .rename({"n": "partners"})
         .join(columns, on=["org", "year"], how="left")
         .join(_number_of_categories(inputs, by), on="year", how="left")
@@ -119,7 +117,7 @@ def composite_diversity(inputs: Inputs, *, network: str, by: Sequence[str]) -> p
     dimension with one category says nothing and is left out. No partner: undefined_isolate; one:
     undefined_single; no dimension: missing_input. Composite after Jiang, Tao and Santoro (2010).
     """
-    values = _partner_counts(inputs, network)
+    values = partner_counts(inputs, network)
     for dimension in by:
         squares = _category_squares(inputs, network, dimension)
         values = values.join(squares, on=["org", "year"], how="left").join(

@@ -6,7 +6,7 @@ import polars as pl
 
 from tertius.variables.frames import Rule, coverage, settle
 from tertius.variables.inputs import Inputs
-from tertius.variables.records import coded
+from tertius.variables.records import organisation_codes
 
 ZERO_FOR_ISOLATES = frozenset(
     {
@@ -38,12 +38,22 @@ ZERO_FOR_ISOLATES = frozenset(
 def measured(inputs: Inputs, network: str, columns: dict[str, str]) -> pl.DataFrame:
     """org, year, each measure under its new name and its status as `<new name>_status`."""
     table = inputs.measures[network]
-    picked = [pl.col("year").cast(pl.Int32), pl.col("node").alias("org_id")]
+    keys = inputs.once(("measured", network), lambda: _measured_keys(inputs, network))
+    picked = []
     for name, column in columns.items():
         has_status = f"{column}_status" in table.columns
         status = pl.col(f"{column}_status") if has_status else pl.lit("ok")
         picked += [pl.col(column).cast(pl.Float64).alias(name), status.alias(f"{name}_status")]
-    return coded(inputs, table.select(picked))
+    return keys.hstack(table.select(picked)).drop_nulls("org")
+
+
+def _measured_keys(inputs: Inputs, network: str) -> pl.DataFrame:
+    """org (null where the unit is not known), year of every row of the measures."""
+    nodes = inputs.measures[network].select("year", org_id="node")
+    numbered = nodes.join(
+        organisation_codes(inputs), on="org_id", how="left", maintain_order="left"
+    )
+    return numbered.select("org", pl.col("year").cast(pl.Int32))
 
 
 def measure_rules(inputs: Inputs, network: str, name: str, column: str) -> list[Rule]:

@@ -160,7 +160,7 @@ def joint_ownership(inputs: Inputs, *, years: int = 5) -> pl.DataFrame:
     """
     families = publications(inputs).filter("first").select("pid", "unit", "year")
     applicants = inputs.tables["patent_applicants"].select("pid", "org_id")
-    inventors = inputs.tables["patent_inventors"].select("pid", "org_id").drop_nulls()
+    inventors = inputs.columns("patent_inventors", "pid", "org_id").drop_nulls()
     owned, made = (
         table.join(families, on="pid").group_by("unit").agg(pl.col("org_id").n_unique().alias(name))
         for table, name in ((applicants, "owners"), (inventors, "makers"))

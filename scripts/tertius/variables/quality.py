@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from tertius.variables.citing import known_before, marked_holdings
 from tertius.variables.combine import expand_years, joined, passed_on
-from tertius.variables.frames import Rule, coverage, ordered_sum, settle
+from tertius.variables.exploration import family_novelty
+from tertius.variables.frames import Rule, coverage, family_sums, ordered_sum, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.outcomes import (
     breakthrough_weights,
@@ -18,10 +20,9 @@ from tertius.variables.outcomes import (
     window_rules,
 )
 from tertius.variables.records import (
-    citation_instances,
-    citation_pairs,
     family_classes,
     family_days,
+    first_publications,
     holdings,
     organisations,
     partners,
@@ -30,13 +31,7 @@ from tertius.variables.records import (
     rows,
 )
 from tertius.variables.relations import KEY
-from tertius.variables.sources import family_novelty
-
-
-def _first(inputs: Inputs, *columns: str) -> pl.DataFrame:
-    """unit and columns of the patents table for the family's first publications."""
-    members = publications(inputs).filter("first").select("pid", "unit")
-    return members.join(inputs.tables["patents"].select("pid", *columns), on="pid")
+from tertius.variables.search import class_history
 
 
 def _counted(inputs: Inputs, units: pl.DataFrame) -> pl.DataFrame:
@@ -51,12 +46,12 @@ def granted(inputs: Inputs) -> pl.DataFrame:
 
     Whether a patent is granted is learned years later: never a covariate.
     """
-    return _counted(inputs, _first(inputs, "grant_date").drop_nulls("grant_date"))
+    return _counted(inputs, first_publications(inputs, "grant_date").drop_nulls("grant_date"))
 
 
 def of_kind(inputs: Inputs, *, kind: str) -> pl.DataFrame:
     """Families of t of one kind (invention, utility, design); >= 0."""
-    return _counted(inputs, _first(inputs, "kind").filter(pl.col("kind") == kind))
+    return _counted(inputs, first_publications(inputs, "kind").filter(pl.col("kind") == kind))
 
 
 def invention_share(inputs: Inputs) -> pl.DataFrame:
@@ -65,7 +60,7 @@ def invention_share(inputs: Inputs) -> pl.DataFrame:
     No such family: undefined_nopat. An upgrade of innovation rises in it.
     """
     kinds = (
-        _first(inputs, "kind")
+        first_publications(inputs, "kind")
         .drop_nulls("kind")
         .group_by("unit")
         .agg((pl.col("kind") == "invention").any().alias("invention"))
@@ -85,7 +80,7 @@ def claims(inputs: Inputs) -> pl.DataFrame:
 
     A family without a known number: missing_input.
     """
-    most = _first(inputs, "n_claims").group_by("unit").agg(pl.col("n_claims").max())
+    most = first_publications(inputs, "n_claims").group_by("unit").agg(pl.col("n_claims").max())
     counts = (
         holdings(inputs)
         .join(most, on="unit")
@@ -106,7 +101,7 @@ def grant_lag(inputs: Inputs) -> pl.DataFrame:
     by selection.
     """
     grants = (
-        _first(inputs, "grant_date")
+        first_publications(inputs, "grant_date")
         .drop_nulls("grant_date")
         .group_by("unit")
         .agg(pl.col("grant_date").min())
@@ -130,11 +125,7 @@ def foreign_filings(inputs: Inputs) -> pl.DataFrame:
     The office is compared with the country code of the register; country unknown: missing_input. An
     outcome: members are filed later.
     """
-    members = (
-        publications(inputs)
-        .select("pid", "unit")
-        .join(inputs.tables["patents"].select("pid", "office").drop_nulls(), on="pid")
-    )
+    members = publications(inputs).hstack(inputs.columns("patents", "office")).drop_nulls("office")
     home = organisations(inputs).select("org", "country")
     hits = (
         holdings(inputs)
@@ -226,17 +217,10 @@ def normalised_citations(
     rated = cells.join(totals, on=key).filter(usable).with_columns(ratio=ratio, one=pl.lit(1.0))
     sums = ordered_sum(rated, ["unit"], ["cls"], ["ratio", "one"])
     means = sums.select("unit", pl.col("ratio") / pl.col("one"))
-    held = (
-        holdings(inputs)
-        .join(means, on="unit", how="left")
-        .join(windows.select("unit", "complete"), on="unit")
-        .with_columns(
-            open=(~pl.col("complete")).cast(pl.Float64),
-            lacking=(pl.col("complete") & pl.col("ratio").is_null()).cast(pl.Float64),
-            ratio=pl.col("ratio").fill_null(0.0),
-        )
-    )
-    values = ordered_sum(held, KEY, ["unit"], ["ratio", "open", "lacking"])
+    every = windows.select("unit", "complete")
+    rated = every.join(means, on="unit", how="left", maintain_order="left")
+    lacking = pl.col("complete") & pl.col("ratio").is_null()
+    values = family_sums(inputs, rated.select("ratio", open=~pl.col("complete"), lacking=lacking))
     rules = [
         *window_rules(inputs, years, publication_lag),
         (pl.col("lacking").fill_null(0.0) > 0.0, "zero_denominator"),
@@ -310,7 +294,7 @@ def dead_ends(
 def _dead(inputs: Inputs, years: int, lapse: int) -> pl.DataFrame:
     """unit, complete, dead."""
     lapsed = (
-        _first(inputs, "lapse_date")
+        first_publications(inputs, "lapse_date")
         .drop_nulls("lapse_date")
         .group_by("unit")
         .agg(pl.col("lapse_date").min())
@@ -358,20 +342,8 @@ def incremental(
     weight above 0 (`breakthrough_weights`). Windows that end after the records and early years:
     truncated. After Benner and Tushman (2002).
     """
-    known = _citing_known(inputs, look_back)
-    plain = family_novelty(inputs, look_back).filter(~pl.col("new")).select("org", "unit")
-    weights = breakthrough_weights(inputs, share=share, years=years, min_cell=min_cell)
-    windows = citation_windows(inputs, years).select("unit", "complete")
-    held = (
-        holdings(inputs)
-        .join(windows, on="unit")
-        .join(weights, on="unit")
-        .join(plain.with_columns(plain=pl.lit(1)), on=["org", "unit"], how="left")
-        .join(known.with_columns(known=pl.lit(1)), on=["org", "unit"], how="left")
-    )
-    hit = pl.col("plain").is_not_null() & pl.col("known").is_not_null()
-    hit = hit & (pl.col("weight").fill_null(0.0) == 0.0)
-    counts = held.group_by(KEY).agg(hit.sum().alias("n"), (~pl.col("complete")).sum().alias("open"))
+    key = ("incremental", share, years, look_back, min_cell)
+    counts = inputs.once(key, lambda: _incremental(inputs, share, years, look_back, min_cell))
     rules = [
         *window_rules(inputs, years, publication_lag),
         (pl.col("year") < inputs.raw_years[0] + look_back, "truncated"),
@@ -379,19 +351,19 @@ def incremental(
     return settle(inputs, counts, pl.col("n").fill_null(0), rules)
 
 
-def _citing_known(inputs: Inputs, look_back: int) -> pl.DataFrame:
-    """org, unit: families that cite one that the holder held or cited in the years before."""
+def _incremental(
+    inputs: Inputs, share: float, years: int, look_back: int, min_cell: int
+) -> pl.DataFrame:
+    """org, year, n, open: incremental families, and families whose window is not complete."""
+    history = class_history(inputs, look_back)
+    cites = marked_holdings(inputs, known_before(inputs, look_back))
+    weights = breakthrough_weights(inputs, share=share, years=years, min_cell=min_cell)["weight"]
+    complete = citation_windows(inputs, years)["complete"]
     held = holdings(inputs)
-    mine = held.select("org", pl.col("unit").alias("citing"))
-    cites = citation_pairs(inputs).select("citing", "cited", now="year").join(mine, on="citing")
-    own = held.select("org", pl.col("unit").alias("cited"), past="year")
-    again = citation_instances(inputs).select("org", "cited", past="year")
-    age = pl.col("now") - pl.col("past")
-    pieces = [
-        cites.join(past, on=["org", "cited"]).filter(age.is_between(1, look_back))
-        for past in (own, again)
-    ]
-    return pl.concat([p.select("org", unit="citing") for p in pieces]).unique()
+    plain = history.classed & ~history.fresh & cites
+    hit = pl.Series(plain) & (weights.fill_null(0.0) == 0.0).gather(held["unit"])
+    marked = held.select(KEY).with_columns(hit=hit, open=~complete.gather(held["unit"]))
+    return marked.group_by(KEY).agg(pl.col("hit").sum().alias("n"), pl.col("open").sum())
 
 
 def ambidextrous(
@@ -461,8 +433,8 @@ def _in_list(inputs: Inputs) -> pl.DataFrame:
     for length in sorted(set(listed["code"].str.len_chars().to_list())):
         codes = listed.filter(pl.col("code").str.len_chars() == length)
         members = publications(inputs).filter("first").select("pid", "unit")
-        symbols = inputs.tables["patent_classes"].select(
-            "pid", code=pl.col("code").str.slice(0, length)
+        symbols = inputs.columns("patent_classes", "pid", "code").with_columns(
+            pl.col("code").str.slice(0, length)
         )
         parts.append(symbols.join(codes, on="code").join(members, on="pid").select("unit", "since"))
     return pl.concat(parts).group_by("unit").agg(pl.col("since").min())

@@ -6,6 +6,7 @@ sorting by number is sorting by name and nothing depends on the order of the row
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from tertius.variables.inputs import Inputs
@@ -62,7 +63,7 @@ def organisations(inputs: Inputs) -> pl.DataFrame:
 
 
 def publications(inputs: Inputs) -> pl.DataFrame:
-    """pid, unit, year, first: the family (`unit`) of every publication.
+    """pid, unit, year, first: the family (`unit`) of every publication, in the order of the table.
 
     `first` marks the publications of the family's earliest year: classes, holders and office are
     theirs alone, so that a later member of the family says nothing about an earlier year.
@@ -80,9 +81,15 @@ def _publications(inputs: Inputs) -> pl.DataFrame:
         pl.col("year").cast(pl.Int32),
     )
     families = named["family"].unique().sort().to_frame().with_row_index("unit")
-    return named.join(families, on="family").select(
-        "pid", "unit", "year", (pl.col("year") == pl.col("year").min().over("unit")).alias("first")
-    )
+    numbered = named.join(families, on="family", how="left", maintain_order="left")
+    earliest = pl.col("year").min().over("unit")
+    return numbered.select("pid", "unit", "year", first=pl.col("year") == earliest)
+
+
+def first_publications(inputs: Inputs, *columns: str) -> pl.DataFrame:
+    """pid, unit, year and columns of the patents table for each family's first publications."""
+    table = publications(inputs).hstack(inputs.columns("patents", *columns))
+    return table.filter("first").drop("first")
 
 
 def families(inputs: Inputs) -> pl.DataFrame:
@@ -97,10 +104,9 @@ def families(inputs: Inputs) -> pl.DataFrame:
 def _families(inputs: Inputs) -> pl.DataFrame:
     dated = pl.coalesce("prio_date", "app_date", pl.date(pl.col("year"), 12, 31))
     assumed = dated.dt.offset_by(f"{PUBLICATION_MONTHS}mo")
-    table = inputs.tables["patents"].select(
-        "pid", "office", pl.coalesce("pub_date", assumed).alias("published"), "cited_total"
-    )
-    members = publications(inputs).filter("first").drop("first").join(table, on="pid")
+    members = first_publications(
+        inputs, "prio_date", "app_date", "pub_date", "office", "cited_total"
+    ).with_columns(published=pl.coalesce("pub_date", assumed))
     return (
         members.group_by("unit")
         .agg(
@@ -123,10 +129,9 @@ def family_days(inputs: Inputs) -> pl.DataFrame:
 
 
 def _family_days(inputs: Inputs) -> pl.DataFrame:
-    dated = inputs.tables["patents"].select(
-        "pid", day=pl.coalesce("prio_date", "app_date", pl.date(pl.col("year"), 12, 31))
+    members = first_publications(inputs, "prio_date", "app_date").with_columns(
+        day=pl.coalesce("prio_date", "app_date", pl.date(pl.col("year"), 12, 31))
     )
-    members = publications(inputs).filter("first").join(dated, on="pid")
     return members.group_by("unit").agg(pl.col("year").min(), pl.col("day").min()).sort("unit")
 
 
@@ -150,8 +155,38 @@ def _holdings(inputs: Inputs) -> pl.DataFrame:
 
 def scheme(inputs: Inputs) -> str:
     """The classification that classes are read in: IPC, or CPC where there is no IPC."""
-    schemes = set(inputs.tables["patent_classes"]["scheme"].unique())
+    schemes = set(inputs.columns("patent_classes", "scheme")["scheme"].unique())
     return "IPC" if "IPC" in schemes or not schemes else "CPC"
+
+
+def _coded_symbols(inputs: Inputs) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The symbols, and unit, number of every family, sorted; of the first publications alone."""
+
+    def build() -> tuple[pl.DataFrame, pl.DataFrame]:
+        rows_ = inputs.columns("patent_classes", "pid", "scheme", "code")
+        rows_ = rows_.filter(pl.col("scheme") == scheme(inputs)).drop("scheme")
+        codes = rows_["code"].unique().sort().to_frame().with_row_index("number")
+        first = publications(inputs).filter("first").select("pid", "unit")
+        found = (
+            rows_.lazy()
+            .join(codes.lazy(), on="code")
+            .join(first.lazy(), on="pid")
+            .select("unit", "number")
+            .collect()
+        )
+        return codes.select("code", "number"), _distinct(found, "number")
+
+    return inputs.once("coded_symbols", build)
+
+
+def _distinct(cells: pl.DataFrame, column: str) -> pl.DataFrame:
+    """unit and a number, each pair once, sorted."""
+    key = (cells["unit"].cast(pl.Int64).to_numpy() << 32) | cells[column].to_numpy()
+    if not bool((key[1:] >= key[:-1]).all()):
+        key = np.sort(key)
+    key = key[np.append(True, key[1:] != key[:-1])[: key.size]]
+    unit, number = (key >> 32).astype(np.uint32), (key & 0xFFFFFFFF).astype(np.uint32)
+    return pl.DataFrame({"unit": unit, column: number})
 
 
 def class_numbers(inputs: Inputs, level: Level = 4) -> pl.DataFrame:
@@ -165,13 +200,9 @@ def class_numbers(inputs: Inputs, level: Level = 4) -> pl.DataFrame:
 
 
 def _class_numbers(inputs: Inputs, level: Level) -> pl.DataFrame:
-    distinct = _symbols(inputs, level)["symbol"].unique().sort().to_frame()
+    cut = _coded_symbols(inputs)[0].select(symbol_at(level).alias("symbol"))
+    distinct = cut["symbol"].unique().sort().to_frame()
     return distinct.with_row_index("cls").select("symbol", "cls")
-
-
-def _symbols(inputs: Inputs, level: Level) -> pl.DataFrame:
-    codes = inputs.tables["patent_classes"].filter(pl.col("scheme") == scheme(inputs))
-    return codes.select("pid", symbol_at(level).alias("symbol"))
 
 
 def symbol_at(level: Level) -> pl.Expr:
@@ -200,16 +231,13 @@ def family_classes(inputs: Inputs, level: Level = 4) -> pl.DataFrame:
 
 
 def _family_classes(inputs: Inputs, level: Level) -> pl.DataFrame:
-    first = publications(inputs).filter("first").select("pid", "unit")
-    return (
-        _symbols(inputs, level)
-        .join(class_numbers(inputs, level), on="symbol")
-        .join(first, on="pid")
-        .select("unit", "cls")
-        .unique()
-        .sort("unit", "cls")
-        .with_columns(pl.len().over("unit").alias("n_classes"))
-    )
+    codes, cells = _coded_symbols(inputs)
+    cut = codes.select("number", symbol=symbol_at(level))
+    of = cut.join(class_numbers(inputs, level), on="symbol", maintain_order="left")["cls"]
+    numbered = cells.select("unit", cls=of.gather(cells["number"]))
+    found = _distinct(numbered, "cls")
+    sizes = np.bincount(found["unit"].to_numpy())
+    return found.with_columns(n_classes=pl.Series(sizes[found["unit"].to_numpy()]).cast(pl.UInt32))
 
 
 def citation_pairs(inputs: Inputs) -> pl.DataFrame:
@@ -223,28 +251,27 @@ def citation_pairs(inputs: Inputs) -> pl.DataFrame:
 
 
 def _citation_pairs(inputs: Inputs) -> tuple[pl.DataFrame, dict[str, int]]:
-    members = publications(inputs).select("pid", "unit")
-    years = families(inputs).select(pl.col("unit").alias("cited"), pl.col("year").alias("born"))
-    named = inputs.tables["citations"].select("citing_pid", "cited_pid", "date")
-    known = named.join(
-        members.rename({"pid": "citing_pid", "unit": "citing"}), on="citing_pid"
-    ).join(members.rename({"pid": "cited_pid", "unit": "cited"}), on="cited_pid", how="left")
-    outside = known.filter(pl.col("cited").is_null())["cited_pid"].unique().sort().to_frame()
-    numbers = outside.with_row_index("other", offset=years.height)
-    pairs = (
-        known.join(numbers, on="cited_pid", how="left")
-        .select("citing", pl.coalesce("cited", "other").cast(pl.UInt32).alias("cited"), "date")
-        .group_by("citing", "cited")
-        .agg(pl.col("date").min())
-        .with_columns(pl.col("date").dt.year().cast(pl.Int32).alias("year"))
-        .join(years, on="cited", how="left")
-    )
+    born = families(inputs)["year"].to_numpy()
+    named = inputs.columns("citations", "citing_pid", "cited_pid", "date")
+    all_pairs = pl.DataFrame(
+        {
+            "citing": _units(inputs, named["citing_pid"]),
+            "cited": _cited_units(inputs, named["cited_pid"], born.size),
+            "date": named["date"],
+        }
+    ).drop_nulls("citing")
+    n_citations = named.height
+    del named
+    pairs = _first_dates(all_pairs)
+    inside = pairs["cited"].to_numpy() < born.size
+    since = np.full(inside.size, np.iinfo(np.int32).min, dtype=np.int32)
+    since[inside] = born[pairs["cited"].to_numpy()[inside]]
     within = pl.col("citing") == pl.col("cited")
-    younger = (pl.col("born") > pl.col("year")).fill_null(False)
-    kept = pairs.filter(~within & ~younger).drop("born").sort("citing", "cited")
+    younger = pl.Series(since) > pl.col("year")
+    kept = pairs.filter(~within & ~younger)
     counts = {
-        "citations": named.height,
-        "citations_outside_the_patents": known.filter(pl.col("cited").is_null()).height,
+        "citations": n_citations,
+        "citations_outside_the_patents": int((all_pairs["cited"] >= born.size).sum()),
         "citation_pairs_of_families": pairs.height,
         "pairs_inside_a_family_left_out": pairs.filter(within).height,
         "pairs_to_a_younger_family_left_out": pairs.filter(~within & younger).height,
@@ -253,20 +280,40 @@ def _citation_pairs(inputs: Inputs) -> tuple[pl.DataFrame, dict[str, int]]:
     return kept, counts
 
 
-def citation_instances(inputs: Inputs) -> pl.DataFrame:
-    """org, year, cited, n: how many of the unit's families of the year cite a family."""
-    return inputs.once("citation_instances", lambda: _citation_instances(inputs))
+def _units(inputs: Inputs, pids: pl.Series) -> pl.Series:
+    """The family of every publication named, null where it is none of the study's."""
+    members = publications(inputs).lazy().select("pid", "unit")
+    named = pids.rename("pid").to_frame().lazy()
+    found = named.join(members, on="pid", how="left", maintain_order="left").select("unit")
+    return found.collect().to_series()
 
 
-def _citation_instances(inputs: Inputs) -> pl.DataFrame:
-    held = holdings(inputs).select(pl.col("unit").alias("citing"), "org")
-    return (
-        citation_pairs(inputs)
-        .join(held, on="citing")
-        .group_by("org", "year", "cited")
-        .agg(pl.len().alias("n"))
-        .sort("org", "year", "cited")
-    )
+def _cited_units(inputs: Inputs, pids: pl.Series, n_families: int) -> pl.Series:
+    """The family of every cited publication; documents outside are numbered above all families."""
+    units = _units(inputs, pids)
+    strange = units.is_null()
+    if not strange.any():
+        return units
+    outside = pids.filter(strange).rename("pid")
+    numbers = outside.unique().sort().to_frame().with_row_index("other", offset=n_families)
+    named = outside.to_frame().join(numbers, on="pid", how="left", maintain_order="left")
+    return units.scatter(strange.arg_true(), named["other"])
+
+
+def _first_dates(pairs: pl.DataFrame) -> pl.DataFrame:
+    """citing, cited, date, year: one row a pair, of its earliest date, sorted."""
+    base = int(pairs["cited"].max() or 0) + 1  # type: ignore[arg-type]
+    key = pairs["citing"].cast(pl.Int64).to_numpy() * base + pairs["cited"].to_numpy()
+    if bool((key[1:] > key[:-1]).all()):  # the table is sorted by publication
+        return pairs.with_columns(year=pl.col("date").dt.year().cast(pl.Int32))
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: key.size])
+    days = pairs["date"].cast(pl.Int32).to_numpy()[order]
+    first = np.minimum.reduceat(days, starts) if starts.size else days
+    found = pairs[order[starts]].select("citing", "cited")
+    date = pl.Series("date", first).cast(pl.Date)
+    return found.with_columns(date, year=date.dt.year().cast(pl.Int32))
 
 
 def patent_counts(inputs: Inputs) -> pl.DataFrame:
@@ -290,6 +337,18 @@ def _partners(inputs: Inputs, network: str) -> pl.DataFrame:
     order = ["year", "org", "partner", "n_records"]
     back = numbered.rename({"org": "partner", "partner": "org"})
     return pl.concat([numbered.select(order), back.select(order)]).sort("year", "org", "partner")
+
+
+def partner_counts(inputs: Inputs, network: str) -> pl.DataFrame:
+    """org, year, n, records: partners of each unit, and the records behind its ties, summed."""
+    return inputs.once(
+        ("partner_counts", network),
+        lambda: (
+            partners(inputs, network)
+            .group_by("org", "year")
+            .agg(pl.len().alias("n"), pl.col("n_records").sum().alias("records"))
+        ),
+    )
 
 
 def active_records(inputs: Inputs, network: str) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from tertius.variables.forms import STRONG, form_of, weighted_forms
 from tertius.variables.frames import Rule, coverage, ordered_sum, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.position import measure_rules, measured
-from tertius.variables.records import active_records, coded, organisations, partners
+from tertius.variables.records import active_records, coded, organisations, partner_counts, partners
 
 KEY = ["org", "year"]
 NO_PARTNER: Rule = (pl.col("n").fill_null(0) == 0, "undefined_isolate")
@@ -149,6 +149,14 @@ def _partner_forms(
     inputs: Inputs, network: str, preset: str, weights: Mapping[str, float] | None
 ) -> pl.DataFrame:
     """year, org, partner, total, strongest: form weights of the alliances with each partner."""
+    given = None if weights is None else tuple(sorted(weights.items()))
+    key = ("partner_forms", network, preset, given)
+    return inputs.once(key, lambda: _build_partner_forms(inputs, network, preset, weights))
+
+
+def _build_partner_forms(
+    inputs: Inputs, network: str, preset: str, weights: Mapping[str, float] | None
+) -> pl.DataFrame:
     numbers = record_numbers(inputs, network)
     forms = _known_forms(inputs, preset, weights).join(numbers, on="record_id")
     known = tie_pairs(inputs, network).join(forms.select("record", "form_weight"), on="record")
@@ -163,7 +171,7 @@ def _over_partners(inputs: Inputs, network: str, per_partner: pl.DataFrame) -> p
     counted = per_partner.with_columns(known=pl.lit(1.0))
     sums = ordered_sum(counted, KEY, ["partner"], ["v", "known"]).rename({"v": "sum"})
     largest = per_partner.group_by(KEY).agg(pl.col("v").max().alias("max"))
-    counts = partners(inputs, network).group_by(KEY).agg(pl.len().alias("n"))
+    counts = partner_counts(inputs, network).select(*KEY, "n")
     return counts.join(sums, on=KEY, how="left").join(largest, on=KEY, how="left")
 
 

@@ -9,10 +9,16 @@ import polars as pl
 import scipy.sparse as sp
 
 from tertius.variables.class_windows import Ints, class_window, integral, pattern, tied
-from tertius.variables.combine import expand_years, joined, passed_on, within_year_rank
+from tertius.variables.combine import (
+    expand_years,
+    joined,
+    passed_on,
+    within_year_rank,
+    yearly,
+)
 from tertius.variables.communities import among_contacts
 from tertius.variables.configuration import tie_embedding
-from tertius.variables.distances import new_ties, yearly
+from tertius.variables.distances import new_ties
 from tertius.variables.environment import accounts, log_age, log_item, turbulence
 from tertius.variables.forms import form_of
 from tertius.variables.frames import Rule, coverage, ordered_sum, settle
@@ -23,6 +29,7 @@ from tertius.variables.records import (
     active_records,
     coded,
     organisations,
+    partner_counts,
     partners,
 )
 from tertius.variables.relations import KEY, NO_PARTNER
@@ -391,7 +398,7 @@ def network_fit(inputs: Inputs, *, network: str) -> pl.DataFrame:
     Per pair: common partners / partners of either, the two themselves left out; a pair without any
     counts 0. Undefined for isolates. Lorrain and White (1971); the mean is ours.
     """
-    degree = partners(inputs, network).group_by(KEY).agg(pl.len().cast(pl.Int64).alias("d"))
+    degree = partner_counts(inputs, network).select(*KEY, d=pl.col("n").cast(pl.Int64))
     theirs = degree.rename({"org": "partner", "d": "d_j"})
     ties = tie_embedding(inputs, network).join(degree, on=KEY).join(theirs, on=["partner", "year"])
     union = pl.col("d") + pl.col("d_j") - 2 - pl.col("common")
@@ -419,7 +426,7 @@ def preferential_choice(inputs: Inputs, *, network: str, share: float = 0.75) ->
     counts = entering.group_by(KEY).agg(
         pl.len().alias("new"), hit.sum().alias("hits"), pl.col("v").count().alias("known")
     )
-    some = partners(inputs, network).group_by(KEY).agg(pl.len().alias("n"))
+    some = partner_counts(inputs, network).select(*KEY, "n")
     values = some.join(counts, on=KEY, how="left")
     rules = [
         *coverage(inputs, network, back=1),
@@ -439,7 +446,7 @@ def partner_quality(inputs: Inputs, *, network: str) -> pl.DataFrame:
     theirs = stocks.rename({"org": "partner"})
     ties = partners(inputs, network).select(TIE).join(theirs, on=["partner", "year"])
     sums = ordered_sum(ties.with_columns(one=pl.lit(1.0)), KEY, ["partner"], ["value", "one"])
-    some = partners(inputs, network).group_by(KEY).agg(pl.len().alias("n"))
+    some = partner_counts(inputs, network).select(*KEY, "n")
     rules = [*coverage(inputs, network), NO_PARTNER, (pl.col("one").is_null(), "truncated")]
     values = some.join(sums, on=KEY, how="left")
     return settle(inputs, values, pl.col("value") / pl.col("one"), rules)

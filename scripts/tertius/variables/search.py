@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import polars as pl
+from dataclasses import dataclass
 
-from tertius.variables.frames import (
-    SHARE_UNIT,
-    Rule,
-    blau,
-    coverage,
-    hall_blau,
-    ordered_sum,
-    settle,
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tertius.kernels import kernel
+from tertius.variables.citing import (
+    PARTNERS,
+    Codes,
+    Flags,
+    Ints,
+    Years,
+    cited_classes,
+    citing,
+    class_lists,
+    known_before,
+    network_origins,
+    new_holders,
+    past_use,
 )
+from tertius.variables.class_windows import year_cells
+from tertius.variables.frames import SHARE_UNIT, Rule, blau, coverage, hall_blau, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.records import (
     Level,
-    citation_instances,
-    family_classes,
+    class_numbers,
+    families,
     holdings,
     partners,
     patent_counts,
@@ -40,34 +52,12 @@ def look_back_rules(inputs: Inputs, years: int) -> list[Rule]:
     ]
 
 
-def _past_use(inputs: Inputs, years: int) -> pl.DataFrame:
-    """org, year, cited, n, past: citations of the year and of the `years` before, per cited."""
-    return inputs.once(("past_use", years), lambda: _build_past_use(inputs, years))
-
-
-def _build_past_use(inputs: Inputs, years: int) -> pl.DataFrame:
-    now = citation_instances(inputs)
-    repeated = now.filter(pl.len().over("org", "cited") > 1)
-    past = (
-        repeated.join(
-            repeated.select("org", "cited", pl.col("year").alias("before"), pl.col("n").alias("m")),
-            on=["org", "cited"],
-        )
-        .filter((pl.col("year") - pl.col("before")).is_between(1, years))
-        .group_by("org", "year", "cited")
-        .agg(pl.col("m").sum().alias("past"))
-    )
-    return now.join(past, on=["org", "year", "cited"], how="left").with_columns(
-        pl.col("past").fill_null(0)
-    )
-
-
-def _weighted_use(inputs: Inputs, years: int, basis: str) -> pl.DataFrame:
-    """`_past_use` with the weight of a cited family: its citations (instances) or 1 (distinct)."""
+def _weights(inputs: Inputs, basis: str) -> NDArray[np.int64]:
+    """For every citation its weight: how often it is made (instances) or 1 (distinct)."""
     if basis not in ("instances", "distinct"):
         raise ValueError(f"basis must be instances or distinct, not {basis!r}")
-    weight = pl.col("n") if basis == "instances" else pl.lit(1)
-    return _past_use(inputs, years).with_columns(weight=weight.cast(pl.Int64))
+    n = citing(inputs).n.astype(np.int64)
+    return n if basis == "instances" else np.ones_like(n)
 
 
 def depth(inputs: Inputs, *, years: int = 5, basis: str = "instances") -> pl.DataFrame:
@@ -81,12 +71,8 @@ def depth(inputs: Inputs, *, years: int = 5, basis: str = "instances") -> pl.Dat
         years: length of the look-back.
         basis: instances (every citation counts) or distinct (every cited family counts once).
     """
-    weight = pl.col("weight")
-    values = (
-        _weighted_use(inputs, years, basis)
-        .group_by("org", "year")
-        .agg(weight.sum().alias("total"), (weight * pl.col("past")).sum().alias("repeats"))
-    )
+    weight = _weights(inputs, basis)
+    values = citing(inputs).sums(total=weight, repeats=weight * past_use(inputs, years))
     return _citation_ratio(inputs, values, "repeats", years)
 
 
@@ -96,18 +82,8 @@ def scope(inputs: Inputs, *, years: int = 5, basis: str = "instances") -> pl.Dat
     New: neither cited by the unit nor its own patent in t-years..t-1. Katila and Ahuja (2002).
     Undefined cases and arguments as in `depth`.
     """
-    weight = pl.col("weight")
-    own = holdings(inputs).select(
-        "org", pl.col("unit").alias("cited"), pl.col("year").alias("made")
-    )
-    age = pl.col("year") - pl.col("made")
-    known = (pl.col("past") > 0) | age.is_between(1, years).fill_null(False)
-    values = (
-        _weighted_use(inputs, years, basis)
-        .join(own, on=["org", "cited"], how="left")
-        .group_by("org", "year")
-        .agg(weight.sum().alias("total"), weight.filter(~known).sum().alias("new"))
-    )
+    weight = _weights(inputs, basis)
+    values = citing(inputs).sums(total=weight, new=weight * ~known_before(inputs, years))
     return _citation_ratio(inputs, values, "new", years)
 
 
@@ -120,31 +96,6 @@ def _citation_ratio(
         (pl.col("total").fill_null(0) == 0, "zero_denominator"),
     ]
     return settle(inputs, joined, pl.col(numerator) / pl.col("total"), rules)
-
-
-def external(inputs: Inputs, network: str) -> pl.DataFrame:
-    """org, year, cited, n: citations of families held neither by the unit nor by a partner of t."""
-    return split(inputs, network)[0]
-
-
-def split(inputs: Inputs, network: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Citations outside unit and portfolio; citations of partners' families that are not own."""
-    return inputs.once(("split", network), lambda: _build_split(inputs, network))
-
-
-def _build_split(inputs: Inputs, network: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    key = ["org", "year", "cited"]
-    held = holdings(inputs).select(pl.col("unit").alias("cited"), pl.col("org").alias("holder"))
-    cited = citation_instances(inputs)
-    owners = cited.join(held, on="cited")
-    own = owners.filter(pl.col("org") == pl.col("holder")).select(key)
-    ties = partners(inputs, network).select("org", "year", pl.col("partner").alias("holder"))
-    portfolio = owners.join(ties, on=["org", "year", "holder"], how="semi").select(key).unique()
-    foreign = cited.join(own, on=key, how="anti")
-    return (
-        foreign.join(portfolio, on=key, how="anti"),
-        foreign.join(portfolio, on=key, how="semi"),
-    )
 
 
 def breadth(
@@ -164,15 +115,7 @@ def breadth(
         index: unbiased | blau | entropy (-sum S ln S, not bounded by 1).
     """
 
-    def build() -> pl.DataFrame:
-        # A year at a time: there are several rows a citation.
-        years = external(inputs, network)["year"].unique().sort().to_list()
-        classes = _marked_classes(inputs, level)
-        cited = external(inputs, network)
-        parts = [_breadth_of_year(cited.filter(pl.col("year") == year), classes) for year in years]
-        return pl.concat([*parts, _breadth_of_year(cited.clear(), classes)])
-
-    spread = inputs.once(("breadth", network, level), build)
+    spread = inputs.once(("breadth", network, level), lambda: cited_classes(inputs, network, level))
     values = patents_and_start(inputs).join(spread, on=["org", "year"], how="full", coalesce=True)
     n = pl.col("n").fill_null(0)
     rules = [
@@ -191,47 +134,13 @@ def breadth(
     return settle(inputs, values, indices[index], rules)
 
 
-def _marked_classes(inputs: Inputs, level: Level) -> pl.DataFrame:
-    """cited, cls, share (in SHARE_UNIT), first: the classes of every family."""
-    classes = family_classes(inputs, level).rename({"unit": "cited"})
-    share = (pl.lit(SHARE_UNIT, pl.Float64) / pl.col("n_classes")).round().cast(pl.Int64)
-    first = (pl.col("cited") != pl.col("cited").shift(1)).fill_null(True)
-    return classes.select("cited", "cls", share=share, first=first)
-
-
-def _breadth_of_year(cited: pl.DataFrame, classes: pl.DataFrame) -> pl.DataFrame:
-    """org, year, n, own, squares, logs of some external citations."""
-    key = ["org", "year"]
-    n = pl.col("n").cast(pl.Int64)
-    spread = cited.join(classes, on="cited").with_columns(n, share=pl.col("share") * n)
-    # n whole shares 1/k of a cited patent: its squares sum to n/k, one share a citation.
-    counts = spread.group_by(key).agg(
-        pl.col("n").filter("first").sum(), pl.col("share").filter("first").sum().alias("own")
-    )
-    part = pl.col("share").cast(pl.Float64) / SHARE_UNIT
-    vectors = spread.group_by(*key, "cls").agg(pl.col("share").sum())
-    squared = vectors.with_columns(squares=part**2, logs=part * part.log())
-    return counts.join(ordered_sum(squared, key, ["cls"], ["squares", "logs"]), on=key)
-
-
 def new_sources(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame:
     """Search intensity outside: distinct external holders cited in t and not in t-years..t-1; >= 0.
 
     External as in `breadth`. No patents in t: undefined_nopat; look-back before the first record or
     in the first `years` years of the unit's record: truncated.
     """
-    held = holdings(inputs).select(pl.col("unit").alias("cited"), pl.col("org").alias("holder"))
-    key = ["org", "year", "holder"]
-    now = external(inputs, network).join(held, on="cited").select(key).unique()
-    ever = citation_instances(inputs).join(held, on="cited").select(key).unique()
-    before = ever.rename({"year": "before"})
-    known = (
-        now.join(before, on=["org", "holder"])
-        .filter((pl.col("year") - pl.col("before")).is_between(1, years))
-        .select(key)
-        .unique()
-    )
-    new = now.join(known, on=key, how="anti").group_by("org", "year").agg(pl.len().alias("new"))
+    new = new_holders(inputs, network, years)
     values = patents_and_start(inputs).join(new, on=["org", "year"], how="left")
     rules = [*coverage(inputs, network), *look_back_rules(inputs, years)]
     return settle(inputs, values, pl.col("new").fill_null(0), rules)
@@ -239,9 +148,7 @@ def new_sources(inputs: Inputs, *, network: str, years: int = 5) -> pl.DataFrame
 
 def citations_per_patent(inputs: Inputs) -> pl.DataFrame:
     """Backward citations per patent of the year; >= 0. No patents in t: undefined_nopat."""
-    totals = (
-        citation_instances(inputs).group_by("org", "year").agg(pl.col("n").sum().alias("total"))
-    )
+    totals = citing(inputs).sums(total=citing(inputs).n)
     values = patents_and_start(inputs).join(totals, on=["org", "year"], how="left")
     rules: list[Rule] = [
         (pl.col("year") < inputs.raw_years[0], "missing_input"),
@@ -258,13 +165,12 @@ def inside_share(inputs: Inputs, *, network: str) -> pl.DataFrame:
     """
     key = ["org", "year"]
     tied = partners(inputs, network).select(key).unique().with_columns(pl.lit(1).alias("tied"))
-    inside = split(inputs, network)[1].group_by(key).agg(pl.col("n").sum().alias("inside"))
-    totals = citation_instances(inputs).group_by(key).agg(pl.col("n").sum().alias("total"))
+    c = citing(inputs)
+    cites = c.sums(total=c.n, inside=c.n * (network_origins(inputs, network) == PARTNERS))
     values = (
         patents_and_start(inputs)
         .join(tied, on=key, how="full", coalesce=True)
-        .join(totals, on=key, how="left")
-        .join(inside, on=key, how="left")
+        .join(cites, on=key, how="left")
     )
     rules = [
         *coverage(inputs, network),
@@ -280,9 +186,20 @@ def class_use(inputs: Inputs, years: int) -> pl.DataFrame:
     return inputs.once(("class_use", years), lambda: _build_class_use(inputs, years))
 
 
+def class_counts(inputs: Inputs) -> pl.DataFrame:
+    """org, year, cls, n: families of the unit's year in each subclass, whole counts."""
+
+    def build() -> pl.DataFrame:
+        years = sorted(families(inputs)["year"].unique())
+        cells = pl.concat([year_cells(inputs, year, "whole") for year in years])
+        return cells.select("org", "year", "cls", n=pl.col("v") // SHARE_UNIT)
+
+    return inputs.once("class_counts", build)
+
+
 def _build_class_use(inputs: Inputs, years: int) -> pl.DataFrame:
     key = ["org", "year", "cls"]
-    now = own_classes(inputs).group_by(key).agg(pl.len().alias("n"))
+    now = class_counts(inputs)
     past = (
         pl.concat(
             now.with_columns((pl.col("year") + lag).cast(pl.Int32)) for lag in range(1, years + 1)
@@ -293,8 +210,76 @@ def _build_class_use(inputs: Inputs, years: int) -> pl.DataFrame:
     return now.join(past, on=key, how="left").with_columns(pl.col("past").fill_null(0))
 
 
-def own_classes(inputs: Inputs) -> pl.DataFrame:
-    return holdings(inputs).join(family_classes(inputs).select("unit", "cls"), on="unit")
+@dataclass(frozen=True)
+class ClassHistory:
+    """For every holding whether it has a class, and how its classes stood in t-years..t-1.
+
+    Attributes:
+        classed: it has a subclass.
+        fresh: one of them was not used in any of the years.
+        known: one of them was.
+        steady: each of them was used in every one of the years.
+    """
+
+    classed: Flags
+    fresh: Flags
+    known: Flags
+    steady: Flags
+
+
+def class_history(inputs: Inputs, years: int) -> ClassHistory:
+    """`ClassHistory` aligned with `records.holdings`; years up to 60."""
+
+    def build() -> ClassHistory:
+        held, lists = holdings(inputs), class_lists(inputs, 4)
+        order = held.select(pl.arg_sort_by("org", "year")).to_series().to_numpy()
+        flags = np.zeros((4, held.height), dtype=np.bool_)
+        _history(
+            held["org"].to_numpy(), held["year"].to_numpy(), held["unit"].to_numpy(), order,
+            lists.ptr, lists.items, years, class_numbers(inputs, 4).height, flags,
+        )  # fmt: skip
+        return ClassHistory(*flags)
+
+    return inputs.once(("class_history", years), build)
+
+
+@kernel
+def _history(
+    org: Codes, year: Years, unit: Codes, order: Codes, class_ptr: Ints, classes: Codes,
+    years: int, n_classes: int, flags: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    # Bit k of `used`: the unit used the class k years before `last`.
+    owner, last = np.full(n_classes, -1, np.int64), np.zeros(n_classes, np.int64)
+    used = np.zeros(n_classes, np.int64)
+    window = (np.int64(1) << years) - 1
+    begin = 0
+    for at in range(order.size):
+        h = order[at]
+        low, high = class_ptr[unit[h]], class_ptr[unit[h] + 1]
+        flags[0, h] = flags[3, h] = high > low
+        for k in range(low, high):
+            c = classes[k]
+            age = year[h] - last[c]
+            past = np.int64(0)
+            if owner[c] == org[h] and age <= 62:
+                past = ((used[c] << age) >> 1) & window
+            flags[1, h] |= past == 0
+            flags[2, h] |= past != 0
+            flags[3, h] &= past == window
+        after = at + 1
+        if after < order.size and org[order[after]] == org[h] and year[order[after]] == year[h]:
+            continue
+        for e in range(begin, after):
+            f = unit[order[e]]
+            for k in range(class_ptr[f], class_ptr[f + 1]):
+                c = classes[k]
+                age = year[h] - last[c]
+                if owner[c] != org[h] or age > 62:
+                    used[c] = 1
+                elif age > 0:
+                    used[c] = (used[c] << age) | 1
+                owner[c], last[c] = org[h], year[h]
+        begin = after
 
 
 def class_scope(inputs: Inputs, *, years: int = 5) -> pl.DataFrame:
@@ -318,17 +303,17 @@ def class_depth(inputs: Inputs, *, years: int = 5) -> pl.DataFrame:
     number of the unit's patents in that subclass in those years. Stands in for search depth where
     citations are sparse. Undefined cases as in `class_scope`.
     """
-    uses = class_use(inputs, years)
-    used = own_classes(inputs).join(uses, on=["org", "year", "cls"])
-    per_patent = used.group_by("org", "year", "unit").agg(
-        (pl.col("past") > 0).sum().alias("pairs"), pl.col("past").sum()
+    known = pl.Series("known", class_history(inputs, years).known)
+    classed = pl.Series(class_history(inputs, years).classed)
+    families_ = holdings(inputs).select("org", "year").with_columns(known).filter(classed)
+    counts = families_.group_by("org", "year").agg(pl.len().alias("total"), pl.col("known").sum())
+    n, past = pl.col("n"), pl.col("past")
+    sums = (
+        class_use(inputs, years)
+        .group_by("org", "year")
+        .agg(n.filter(past > 0).sum().alias("pairs"), (n * past).sum().alias("past"))
     )
-    values = per_patent.group_by("org", "year").agg(
-        pl.len().alias("total"),
-        (pl.col("pairs") > 0).sum().alias("known"),
-        pl.col("pairs").sum(),
-        pl.col("past").sum(),
-    )
+    values = counts.join(sums, on=["org", "year"])
     mean_use = pl.col("past") / pl.max_horizontal(pl.col("pairs"), pl.lit(1))
     product = values.with_columns(product=pl.col("known") * mean_use)
     return _citation_ratio(inputs, product, "product", years)

@@ -12,7 +12,6 @@ from tertius.variables.distances import (
     complementarity,
     lacking_complementarity,
     partner_diversity,
-    portfolio_gap,
 )
 from tertius.variables.knowledge import (
     pre_sample_mean,
@@ -26,6 +25,7 @@ from tertius.variables.knowledge_base import (
     convergence,
     integration,
     module_measure,
+    portfolio_gap,
     technology_gap,
 )
 from tertius.variables.pruning import pruned

@@ -6,24 +6,19 @@ import math
 
 import pytest
 
+from tertius.variables.exploration import exploration, lock_in, new_classes, twins
+from tertius.variables.flows import flow_among_partners, knowledge_flow, power
 from tertius.variables.search import breadth
 from tertius.variables.sources import (
     citation_age,
     dependence,
-    exploration,
     external_holders,
-    flow_among_partners,
-    knowledge_flow,
-    lock_in,
-    new_classes,
     openness,
     partner_learning,
-    power,
     recent_citations,
     science_references,
     self_citations,
     source_breadth,
-    twins,
 )
 
 
