@@ -1,248 +1,127 @@
-"""Time and memory of every variable on generated studies of growing size; docs/benchmarks page.
+"""Time and memory of all variables on generated studies of growing size; docs/benchmarks page.
 
     python benchmarks/variables.py            all sizes of `SIZES`
     python benchmarks/variables.py 500 2000   these numbers of organisations
 
 The largest size has 50,000 organisations, 20 years, 5 million patents, 20 million class rows and 40
-million citations. Ties are random with the skew of preferential choice; of the measures only degree
-and strength are filled, for the measures have a page of their own (networks.md).
+million citations (benchmarks/study.py). Tables are written by one process and read and derived from
+by another, whose time and memory are counted.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import polars as pl
 import yaml
-from measure import PAGES, ROOT, in_process, machine, peak_mb, store, table
+from measure import PAGES, ROOT, STORE, in_process, machine, peak_mb, store, table
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from tertius.variables.derive import (
-    LARGE,
-    _build,
-    _builders,
-    _module,
-    absent_inputs,
-    resolve,
-)
-from tertius.variables.inputs import Inputs, NetworkFacts
+from study import SAMPLE, read_study, write_study
+
+from tertius.variables import derive
 
 SIZES = (500, 2_000, 8_000, 50_000)
-YEARS = range(2000, 2020)
-PATENTS, CLASSES, CITATIONS, TIES = 100, 4, 8, 5
-APART = ("npath", "resil", "modularity", "modspec", "overembed", "subbroker")
-"""Variables that run on the analysis sample or need communities: timed apart."""
+APART = ("npath", "resil", "modularity", "modspec")
+"""Variables of the analysis sample: paths, losses and communities of every single unit."""
+STUDIES = STORE / "studies"
 
 
-def generated(organisations: int, seed: int = 1) -> Inputs:
-    """A study with 100 patents, 400 class rows, 800 citations a unit, and two networks."""
-    rng = np.random.default_rng(seed)
-    names = np.array([f"o{k:06d}" for k in range(organisations)])
-    n = organisations * PATENTS
-    owner = rng.integers(0, organisations, n)
-    tables = _patent_tables(rng, names, owner, n)
-    register = pl.DataFrame(
-        {
-            "org_id": names,
-            "type": rng.choice(["firm", "firm", "firm", "university"], organisations),
-            "ind4": rng.choice([f"{k:04d}" for k in range(40)], organisations),
-            "country": rng.choice(["CN", "US", "DE"], organisations),
-            "birth_year": pl.Series([1990] * organisations, dtype=pl.Int32),
-        }
-    )
-    texts, whole = ("city", "province", "ownership", "parent_id"), ("death_year", "parent_from")
-    lacking: dict[str, Any] = dict.fromkeys(texts, pl.String)
-    lacking |= dict.fromkeys((*whole, "parent_to"), pl.Int32)
-    register = register.with_columns(pl.lit(None, kind).alias(c) for c, kind in lacking.items())
-    register = register.with_columns(pl.lit(None, pl.Float64).alias(c) for c in ("lat", "lon"))
-    tables["organisations"] = register
-    ties, records, measures = _network(rng, names)
-    years = pl.DataFrame({"year": pl.Series(YEARS, dtype=pl.Int32)})
-    return Inputs(
-        tables=tables,
-        holders=tables.pop("patent_applicants"),
-        ties={"alliance": ties},
-        tie_records={"alliance": records},
-        measures={"alliance": measures},
-        risk_set=register.select("org_id").join(years, how="cross").sort("org_id", "year"),
-        raw_years=(YEARS[0], YEARS[-1]),
-        outcome_years=(YEARS[0], YEARS[-1]),
-        networks={"alliance": NetworkFacts()},
-        focal="alliance",
-    )
-
-
-def _patent_tables(
-    rng: np.random.Generator, names: np.ndarray, owner: np.ndarray, n: int
-) -> dict[str, pl.DataFrame]:
-    year = np.sort(rng.integers(YEARS[0], YEARS[-1] + 1, n))
-    pids = pl.Series(np.arange(n)).cast(pl.String).str.zfill(8)
-    day = pl.Series(year - 1970).cast(pl.Int32) * 365 + pl.Series(rng.integers(0, 365, n))
-    patents = pl.DataFrame({"pid": pids, "year": pl.Series(year, dtype=pl.Int32)}).with_columns(
-        prio_date=day.cast(pl.Int32).cast(pl.Date),
-        office=pl.lit("CN"),
-        kind=pl.lit("invention"),
-        **{c: pl.lit(None, pl.String) for c in ("family_id",)},
-        **{c: pl.lit(None, pl.Date) for c in ("app_date", "pub_date", "grant_date", "lapse_date")},
-        cited_total=pl.lit(None, pl.Int32),
-        n_claims=pl.lit(None, pl.Int32),
-    )
-    joint = rng.random(n) < 0.1
-    other = rng.integers(0, names.size, int(joint.sum()))
-    holders = pl.DataFrame(
-        {
-            "pid": pl.concat([pids, pids.filter(pl.Series(joint))]),
-            "org_id": np.concatenate([names[owner], names[other]]),
-        }
-    ).unique()
-    # Every unit works in four of 640 subclasses, with main groups below them.
-    home = rng.integers(0, 640, (names.size, 4))
-    cell = home[owner][np.arange(n)[:, None], rng.integers(0, 4, (n, CLASSES))].ravel()
-    section = pl.Series(cell % 8).replace_strict(dict(enumerate("ABCDEFGH")))
-    code = pl.select(
-        pl.concat_str(
-            section,
-            pl.Series(10 + cell // 8 % 10).cast(pl.String),
-            pl.Series(cell // 80).replace_strict(dict(enumerate("ABCDEFGH"))),
-            pl.Series(rng.integers(1, 30, cell.size)).cast(pl.String),
-            pl.lit("/00"),
-        )
-    ).to_series()
-    classes = pl.DataFrame(
-        {"pid": pids.gather(np.repeat(np.arange(n), CLASSES)), "scheme": "IPC", "code": code}
-    ).unique()
-    citing = np.repeat(np.arange(n), CITATIONS)
-    cited = (citing * rng.beta(4, 1, citing.size)).astype(np.int64)
-    citations = pl.DataFrame(
-        {
-            "citing_pid": pids.gather(citing),
-            "cited_pid": pids.gather(cited),
-            "date": patents["prio_date"].gather(citing),
-        }
-    ).unique(["citing_pid", "cited_pid"])
-    return {
-        "patents": patents,
-        "patent_applicants": holders.with_columns(share=pl.lit(1.0)),
-        "patent_classes": classes,
-        "citations": citations.filter(pl.col("citing_pid") != pl.col("cited_pid")),
-    }
-
-
-def _network(
-    rng: np.random.Generator, names: np.ndarray
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    m = names.size * TIES // 4
-    parts = []
-    for year in YEARS:
-        a = rng.integers(0, names.size, m)
-        b = (names.size * rng.beta(1, 3, m)).astype(np.int64)
-        low, high = np.minimum(a, b), np.maximum(a, b)
-        kept = low < high
-        parts.append(pl.DataFrame({"began": year, "x": low[kept], "y": high[kept]}))
-    begun = pl.concat(parts).with_row_index("k")
-    lags = pl.DataFrame({"lag": range(4)})
-    active = begun.join(lags, how="cross").with_columns(
-        (pl.col("began") + pl.col("lag")).cast(pl.Int32).alias("year"),
-        a=pl.Series(names).gather(pl.Series(np.repeat(begun["x"].to_numpy(), 4))),
-        b=pl.Series(names).gather(pl.Series(np.repeat(begun["y"].to_numpy(), 4))),
-        record_id=pl.concat_str(pl.lit("r"), pl.col("k").cast(pl.String)),
-    )
-    records = active.filter(pl.col("year") <= YEARS[-1]).select("year", "a", "b", "record_id")
-    ties = records.group_by("year", "a", "b").agg(pl.len().cast(pl.Int32).alias("n_records"))
-    ties = ties.with_columns(pl.col("n_records").cast(pl.Float64).alias("weight_count"))
-    ends = pl.concat([ties.select("year", node=e) for e in ("a", "b")])
-    measures = ends.group_by("year", "node").agg(pl.len().alias("degree"))
-    return ties, records, measures.with_columns(strength=pl.col("degree").cast(pl.Float64))
-
-
-def run(organisations: int) -> dict[str, Any]:
-    """Seconds of every variable in the order of the codebook, and the peak of memory."""
-    start = time.perf_counter()
-    inputs = generated(organisations)
-    made, before = time.perf_counter() - start, peak_mb()
+def run(organisations: int, apart: bool) -> dict[str, Any]:
+    """Seconds from the first table read to the whole frame, and of every variable; memory."""
     book = yaml.safe_load((ROOT / "config" / "variables.yaml").read_text(encoding="utf-8"))
-    specs = resolve(book)
-    builders = _builders(specs, {})
+    wanted = {code: entry for code, entry in book.items() if (code in APART) == apart}
     seconds: dict[str, float] = {}
-    last = ""
-    for name in sorted(specs, key=lambda name: (name in APART, _module(specs[name]))):
-        spec = specs[name]
-        if _module(spec) != last:
-            inputs.forget(LARGE)
-            last = _module(spec)
-        if absent_inputs(inputs, spec):
-            continue
-        began = time.perf_counter()
-        _build(inputs, spec, spec.network or inputs.focal, builders.get(name))
-        seconds[name] = time.perf_counter() - began
+    start = last = time.perf_counter()
+
+    def done(name: str) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        seconds[name], last = now - last, now
         print(f"{name} {seconds[name]:.1f} s, {peak_mb():,.0f} MB", file=sys.stderr, flush=True)
+
+    inputs = read_study(STUDIES / str(organisations), ("startup",) if apart else ("firm",))
+    wide = derive(inputs, wanted, done=done)
+    lacking = [c for c in wanted if wide[f"{c}_status"].unique().to_list() == ["missing_input"]]
+    if lacking:
+        raise ValueError(f"variables without inputs: {', '.join(lacking)}")
     return {
-        "rows": inputs.risk_set.height,
-        "patents": inputs.tables["patents"].height,
-        "citations": inputs.tables["citations"].height,
-        "generating": made,
-        "data_mb": before,
+        "s": time.perf_counter() - start,
         "mb": peak_mb(),
+        "rows": wide.height,
+        "patents": inputs.tables["patents"].height,
+        "classes": inputs.tables["patent_classes"].height,
+        "citations": inputs.tables["citations"].height,
         "seconds": seconds,
     }
+
+
+def measured(size: int) -> dict[str, Any]:
+    """Both runs on a study of this size, each in its own process; the study goes afterwards."""
+    if not (STUDIES / str(size) / "tables").exists():
+        in_process("variables.py", "--write", str(size))
+    result = in_process("variables.py", "--run", str(size))
+    result["apart"] = in_process("variables.py", "--apart", str(size))["seconds"]
+    shutil.rmtree(STUDIES / str(size))
+    return result
 
 
 def write_page(kept: Mapping[str, Any]) -> None:
     """docs/benchmarks/variables.md from the numbers of all sizes so far."""
     sizes = sorted(map(int, kept))
+    base = kept[str(sizes[0])]["s"] / (sizes[0] * math.log(sizes[0]))
     rows = []
     for size in sizes:
         one = kept[str(size)]
-        apart = sum(s for name, s in one["seconds"].items() if name in APART)
-        every = sum(one["seconds"].values())
+        counts = (one["rows"], one["patents"], one["classes"], one["citations"])
+        growth = one["s"] / (size * math.log(size)) / base
         rows.append(
             [
-                f"{size:,}", f"{one['patents']:,}", f"{one['citations']:,}",
-                str(len(one["seconds"])), f"{every - apart:,.0f}", f"{apart:,.0f}",
-                f"{one['data_mb']:,.0f}", f"{one['mb']:,.0f}", str(one["load"]),
+                f"{size:,}", *(f"{n:,}" for n in counts), str(len(one["seconds"])),
+                f"{one['s']:,.0f}", f"{growth:.2f}", f"{one['mb']:,.0f}",
+                f"{sum(one['apart'].values()):,.0f}", str(one["load"]),
             ]
         )  # fmt: skip
     head = [
-        "units",
-        "patents",
-        "citations",
-        "variables",
-        "s",
-        "s apart",
-        "MB of data",
-        "MB",
-        "load",
-    ]
-    last = kept[str(sizes[-1])]["seconds"]
-    slow = sorted(last.items(), key=lambda pair: -pair[1])[:15]
+        "units", "unit-years", "patents", "class rows", "citations", "variables", "s",
+        "s / (n ln n)", "MB", "s apart", "load",
+    ]  # fmt: skip
+    last = kept[str(sizes[-1])]
+    slow = sorted(last["seconds"].items(), key=lambda pair: -pair[1])[:15]
     PAGES.mkdir(parents=True, exist_ok=True)
     (PAGES / "variables.md").write_text(
-        "# Variables: time and memory\n\nWritten by benchmarks/variables.py: generated studies of "
-        "20 years with 100 patents, 400 class rows and 800 citations a unit. Seconds for all "
-        "variables whose inputs the study has, module by module, one process a size; apart: "
-        f"{', '.join(APART)}. MB: peak of the process, before the variables (the data) and after. "
+        "# Variables: time and memory\n\nWritten by benchmarks/variables.py on generated studies "
+        "of 20 years (benchmarks/study.py) that have every typed table. s: from the first table "
+        "read to the whole frame of all variables, one process a size; s / (n ln n): by size, "
+        "relative to the smallest; MB: peak of the process, data included. Apart, on an analysis "
+        f"sample of about {SAMPLE} units: {', '.join(APART)}. "
         f"Machine: {machine(['numpy', 'numba', 'polars', 'scipy'])}\n\n"
         + table(head, rows)
         + f"\nThe slowest at {sizes[-1]:,} units (what a variable shares with others counts for "
         "the first of them):\n\n"
-        + table(["variable", "s"], [[name, f"{s:,.1f}"] for name, s in slow]),
+        + table(["variable", "s"], [[name, f"{s:,.1f}"] for name, s in slow])
+        + "\nApart:\n\n"
+        + table(["variable", "s"], [[name, f"{s:,.1f}"] for name, s in last["apart"].items()]),
         encoding="utf-8",
     )
 
 
 def main(arguments: list[str]) -> None:
-    """One size in this process, or every size in a process of its own and the page."""
-    if arguments[:1] == ["--run"]:
-        print(json.dumps(run(int(arguments[1]))))
-        return
-    for size in map(int, arguments or SIZES):
-        write_page(store("variables", str(size), in_process("variables.py", "--run", str(size))))
+    """One step in this process, or every size in processes of their own and the page."""
+    if arguments[:1] == ["--write"]:
+        write_study(STUDIES / arguments[1], int(arguments[1]))
+        print("{}")
+    elif arguments[:1] in (["--run"], ["--apart"]):
+        print(json.dumps(run(int(arguments[1]), arguments[0] == "--apart")))
+    else:
+        for size in map(int, arguments or SIZES):
+            write_page(store("variables", str(size), measured(size)))
 
 
 if __name__ == "__main__":
