@@ -67,7 +67,7 @@ def dyad_frame(
     if kind not in FRAMES:
         raise ValueError(f"unknown frame {kind!r}; known are {', '.join(FRAMES)}")
     sources = dyad_sources(tables, ties, tie_records, panel, settings)
-    variables, attributes = settings.variables, settings.attributes
+    told = {"variables": settings.variables, "attributes": settings.attributes}
     years = range(settings.years[0], settings.years[1] + 1)
     if kind == "formation":
         return formation_dyads(
@@ -75,8 +75,7 @@ def dyad_frame(
             years,
             controls=settings.controls,
             seed=settings.seed,
-            variables=variables,
-            attributes=attributes,
+            **told,
         )
     if kind == "choices":
         return choice_sets(
@@ -85,8 +84,7 @@ def dyad_frame(
             alternatives=settings.controls,
             most=settings.most_choices,
             seed=settings.seed,
-            variables=variables,
-            attributes=attributes,
+            **told,
         )
     if kind == "network":
         return network_dyads(
@@ -94,8 +92,7 @@ def dyad_frame(
             years,
             controls=settings.controls,
             seed=settings.seed,
-            variables=variables,
-            attributes=attributes,
+            **told,
         )
     if "alliances" not in tables:
         raise ValueError("ties have beginnings and ends in alliances only")
@@ -110,8 +107,7 @@ def dyad_frame(
         settings.years,
         most=settings.most_spells,
         seed=settings.seed,
-        variables=variables,
-        attributes=attributes,
+        **told,
     )
 
 

@@ -68,3 +68,23 @@ def test_every_schema_has_its_key_among_required_columns(name: str) -> None:
     schema = tables.SCHEMAS[name]
     assert all(schema.columns[key].required for key in schema.key)
     assert tables.validate(schema.empty(), name, "none").height == 0
+
+
+def test_tables_of_a_folder_are_read_when_they_are_asked_for(tmp_path) -> None:
+    tables.write_table(patents(office=["CN", "US"]), "patents", tmp_path / "patents.parquet")
+    stored = tables.read_tables(tmp_path)
+    assert list(stored) == ["patents"]
+    assert "alliances" not in stored
+    assert stored["patents"] is stored["patents"]
+    assert stored.columns("patents", "office").to_dict(as_series=False) == {"office": ["US", "CN"]}
+    large = tables.StoredTables(tmp_path, kept_bytes=0)
+    assert large["patents"] is not large["patents"]
+    assert large["patents"].equals(stored["patents"])
+    assert large.columns("patents", "office").equals(stored.columns("patents", "office"))
+
+
+def test_a_file_that_is_no_such_table_is_told(tmp_path) -> None:
+    path = tmp_path / "patents.parquet"
+    tables.write_parquet(patents(), path)
+    with pytest.raises(InputError, match="the columns are not those of the table 'patents'"):
+        tables.read_table(path, "patents")

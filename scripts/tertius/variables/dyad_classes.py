@@ -66,7 +66,7 @@ def _sums(
         group += val[k]
         if k + 1 == count or wide[cls[k + 1]] != wide[cls[k]]:
             wide_total += group / unit
-            group = 0
+            group = np.int64(0)
     return total, squares, wide_total
 
 

@@ -68,3 +68,18 @@ def test_an_unknown_word_is_told():
     longest = read_constructs("open share, share", book, {"open share": ["deg"], "share": ["pat"]})
     assert longest.codes == ("deg", "pat")
     assert read_constructs("pat²", book, {}).codes == ("pat",)
+
+
+def test_every_entry_says_what_it_is_in_both_languages(files):
+    lacking = []
+    for code, entry in files["variables"].items():
+        texts = (*entry["label"].values(), entry["unit"], entry["formula"], entry["source"],
+                 entry["undefined"])  # fmt: skip
+        if not all(text.strip() for text in texts) or set(entry["label"]) != {"en", "zh"}:
+            lacking.append(code)
+        assert any("\u4e00" <= sign <= "\u9fff" for sign in entry["label"]["zh"]), code
+        assert entry["mark"] in ("V", "L", "P"), code
+        assert entry["inputs"], code
+        low, high = entry["range"]
+        assert low is None or high is None or low < high, code
+    assert lacking == []

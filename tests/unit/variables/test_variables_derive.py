@@ -22,6 +22,7 @@ from tertius.variables import (
     resolve,
     status_ledger,
 )
+from tertius.variables.derive import LARGE
 from tertius.variables.frames import settle
 from tertius.variables.position import holes_beyond_degree, isolate, structural_holes
 from tertius.variables.scramble import scramble_future
@@ -240,6 +241,24 @@ def test_a_new_variable_is_one_function_and_one_entry(both):
     assert {
         org: None if v is None else v - 1 for org, v in found.select("org_id", "born").iter_rows()
     } == {org: expected[org] for org in found["org_id"].unique()}
+
+
+def test_large_tables_go_when_the_last_module_that_needs_them_is_done(tables, with_networks):
+    inputs = with_networks(tables, "alliance")
+    entries = {
+        "tdiv_own": {"function": "knowledge.own_diversity"},
+        "kpow": {"function": "flows.power"},
+        "sbreadth": {"function": "search.breadth"},
+    }
+    ready = []
+    derive(inputs, entries, done=ready.append)
+    assert ready == ["sbreadth", "kpow", "tdiv_own"]  # citations first, classes later
+    kept = {key[0] if isinstance(key, tuple) else key for key in inputs._memo}
+    gone = {"breadth", "cited_holders", "origins", "flows", "own", "family_classes"}
+    assert not gone & kept
+    assert {"citing", "holdings", "class_years"} <= kept
+    every = {name for names in LARGE.values() for name in names}
+    assert gone <= every
 
 
 def test_all_faults_of_a_codebook_are_told_at_once(both):
