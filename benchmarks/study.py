@@ -22,7 +22,7 @@ from tertius.variables.inputs import Inputs, NetworkFacts
 YEARS = range(2000, 2020)
 PATENTS, CLASSES, CITATIONS, TIES, LIFE = 100, 4, 8, 5, 4
 SAMPLE = 500
-"""Startups: the analysis sample of the variables that are timed apart, at most half of the units."""
+"""Startups: the analysis sample of the variables timed apart, at most half of the units."""
 EPOCH = 1970
 COUNTRIES = ("CN", "US", "DE", "JP", "KR")
 INDUSTRIES = tuple(f"{k:04d}" for k in range(40))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -67,7 +68,7 @@ def dyad_frame(
     if kind not in FRAMES:
         raise ValueError(f"unknown frame {kind!r}; known are {', '.join(FRAMES)}")
     sources = dyad_sources(tables, ties, tie_records, panel, settings)
-    told = {"variables": settings.variables, "attributes": settings.attributes}
+    told: dict[str, Any] = {"variables": settings.variables, "attributes": settings.attributes}
     years = range(settings.years[0], settings.years[1] + 1)
     if kind == "formation":
         return formation_dyads(

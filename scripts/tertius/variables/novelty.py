@@ -57,7 +57,7 @@ def new_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
         first = np.minimum.reduceat(day[order], starts) if starts.size else day
         new = day[order] == np.repeat(first, sizes)
         repeated = pl.Series("repeated", np.repeat(sizes > 1, sizes)[new])
-        found = pairs.select("unit", "year", "pair")[order[new]]
+        found: pl.DataFrame = pairs.select("unit", "year", "pair")[order[new]]
         return found.with_columns(repeated).sort("unit", "pair")
 
     return inputs.once(("new_pairs", level), build)
