@@ -24,6 +24,7 @@ from tertius.tables.schemas import (
     STATUSES,
     Column,
     TableSchema,
+    organisation_columns,
 )
 from tertius.tables.store import (
     StoredTables,
@@ -52,6 +53,7 @@ __all__ = [
     "Column",
     "StoredTables",
     "TableSchema",
+    "organisation_columns",
     "read_table",
     "read_tables",
     "validate",
