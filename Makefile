@@ -53,13 +53,13 @@ dag: setup            ## the graph of rules as mermaid text
 	@$(RUN) --quiet all --rulegraph mermaid-js
 
 networks: setup       ## ties and measures only
-	$(RUN) networks
+	$(RUN) -- networks
 
 panel: setup          ## up to the firm-year panel
-	$(RUN) panel
+	$(RUN) -- panel
 
 report: setup         ## the report only, with what it needs
-	$(RUN) report
+	$(RUN) -- report
 
 clean:                ## remove what a study's run made
 	rm -rf $(DATA) $(RESULTS)
