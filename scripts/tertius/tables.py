@@ -81,13 +81,17 @@ INDUSTRY_GROUPS = ("information_technology", "high_technology", "traditional")
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a typed table: its type, whether it may be empty, the values it may take."""
+    """One column of a typed table: its type, whether it may be empty, the values it may take.
+
+    `organisation` marks ids of organisations, in whose place the raw records have names.
+    """
 
     dtype: pl.DataType
     required: bool = False
     allowed: tuple[str, ...] = ()
     lowest: float | None = None
     highest: float | None = None
+    organisation: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,10 @@ class TableSchema:
 
 def _text(required: bool = False, allowed: tuple[str, ...] = ()) -> Column:
     return Column(pl.String(), required, allowed)
+
+
+def _organisation(required: bool = False) -> Column:
+    return Column(pl.String(), required, organisation=True)
 
 
 def _real(required: bool = False, lowest: float | None = None) -> Column:
@@ -160,7 +168,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 "patent_applicants",
                 ("pid", "org_id"),
                 pid=_text(True),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 seq=_count(True),
                 share=_real(True, 0.0),
             ),
@@ -170,7 +178,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 pid=_text(True),
                 inv_id=_text(True),
                 seq=_count(True),
-                org_id=_text(),
+                org_id=_organisation(),
                 region=_text(),
                 country=_text(),
             ),
@@ -214,14 +222,14 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 "alliance_parties",
                 ("aid", "org_id"),
                 aid=_text(True),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 role=_text(),
                 amount=_real(),
             ),
             _schema(
                 "organisations",
                 ("org_id",),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 name=_text(),
                 type=_text(True, ORGANISATION_TYPES),
                 ind4=_text(),
@@ -233,14 +241,14 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 lon=_real(),
                 birth_year=_year(),
                 death_year=_year(),
-                parent_id=_text(),
+                parent_id=_organisation(),
                 parent_from=_year(),
                 parent_to=_year(),
             ),
             _schema(
                 "firm_years",
                 ("org_id", "year"),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 year=_year(True),
                 assets=_real(False, 0.0),
                 debt=_real(),
@@ -274,7 +282,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 kind=_text(True, POLICY_KINDS),
                 target_ind=_text(),
                 target_region=_text(),
-                target_org=_text(),
+                target_org=_organisation(),
                 announce=_date(),
                 effective=_date(True),
                 end=_date(),
@@ -298,7 +306,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 "trademarks",
                 ("tm_id", "org_id"),
                 tm_id=_text(True),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 date=_date(True),
                 goods_class=_text(),
             ),
@@ -306,7 +314,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 "products",
                 ("product_id", "org_id"),
                 product_id=_text(True),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 launch=_date(True),
                 first_ip=_date(),
                 segment=_text(),
@@ -315,8 +323,8 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
             _schema(
                 "sales_ties",
                 ("org_id", "partner_id", "year"),
-                org_id=_text(True),
-                partner_id=_text(True),
+                org_id=_organisation(True),
+                partner_id=_organisation(True),
                 year=_year(True),
                 amount=_real(False, 0.0),
             ),
@@ -324,7 +332,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 "standards",
                 ("std_id", "org_id", "kind"),
                 std_id=_text(True),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 kind=_text(True, STANDARD_KINDS),
                 date=_date(True),
             ),
@@ -332,7 +340,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
                 "litigation",
                 ("case_id", "org_id"),
                 case_id=_text(True),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 filed=_date(True),
                 decided=_date(),
                 country=_text(),
@@ -341,7 +349,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
             _schema(
                 "sanctions",
                 ("org_id", "listed"),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 listed=_date(True),
                 delisted=_date(),
                 source=_text(),
@@ -349,7 +357,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
             _schema(
                 "customs",
                 ("org_id", "year", "product"),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 year=_year(True),
                 product=_text(True),
                 exports=_real(True, 0.0),
@@ -361,7 +369,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
             _schema(
                 "shocks",
                 ("org_id", "date", "kind"),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 date=_date(True),
                 kind=_text(True, SHOCK_KINDS),
             ),
@@ -407,7 +415,7 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
             _schema(
                 "survey_firm",
                 ("org_id", "wave", "item_id"),
-                org_id=_text(True),
+                org_id=_organisation(True),
                 wave=_date(True),
                 item_id=_text(True),
                 value=_real(),
@@ -427,6 +435,11 @@ SCHEMAS: Mapping[str, TableSchema] = MappingProxyType(
     }
 )
 """Every typed table of a study, by name."""
+
+
+def organisation_columns(name: str) -> tuple[str, ...]:
+    """The columns of a typed table that hold ids of organisations."""
+    return tuple(k for k, column in SCHEMAS[name].columns.items() if column.organisation)
 
 
 def validate(table: pl.DataFrame, name: str, origin: str) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from tertius.identity.groups import roll_up
+from tertius.identity.side_tables import RESOLVED, resolved_side
 from tertius.identity.text import person_key, slug
 from tertius.problems import SHOWN, Problems
 from tertius.sources.result import Step, step
@@ -45,6 +46,9 @@ def with_ids(
                 steps += more
             resolved[name], more = make(named)
             steps += more
+    for name in (name for name in RESOLVED if name in tables):
+        resolved[name], more = resolved_side(name, tables[name], ids, heads)
+        steps += more
     if "policies" in tables and "target_org" in tables["policies"].columns:
         target = pl.col("target_org").replace_strict(ids, default=None, return_dtype=pl.String)
         resolved["policies"] = tables["policies"].with_columns(target)
@@ -96,7 +100,7 @@ def _parties(named: pl.DataFrame) -> tuple[pl.DataFrame, list[Step]]:
     held = named.filter(pl.col("org_id").is_not_null()).sort("aid", "org_id", "name")
     paid = pl.col("amount").is_not_null().any()
     once = held.group_by("aid", "org_id", maintain_order=True).agg(
-        pl.col("role").first(), pl.when(paid).then(pl.col("amount").sum()).alias("amount")
+        pl.col("role").drop_nulls().first(), pl.when(paid).then(pl.col("amount").sum()).alias("amount")
     )
     return once, [
         step("alliance parties that are no organisation", named.height - held.height, "dropped"),

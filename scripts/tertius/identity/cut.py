@@ -6,7 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from tertius.identity.side_tables import RESOLVED
 from tertius.sources.result import Step, step
+from tertius.tables import organisation_columns
+
+OF_PATENTS = {
+    "patents": "pid",
+    "patent_applicants": "pid",
+    "patent_inventors": "pid",
+    "patent_classes": "pid",
+    "patent_events": "pid",
+    "citations": "citing_pid",
+    "npl_citations": "citing_pid",
+}
+"""Tables that hang on patents, and their column of the patent."""
 
 
 def cut_units(
@@ -77,25 +90,32 @@ def _reduced(
     smaller = dict(tables)
     who = "inv_id" if unit == "inventor" else "org_id"
     own = ("patent_inventors",) if unit == "inventor" else (
-        "patent_applicants", "alliance_parties", "firm_years",
+        "patent_applicants", "alliance_parties", "firm_years", *RESOLVED,
     )  # fmt: skip
     for name in (*own, "organisations"):
-        if name in smaller:
-            label = "org_id" if name == "organisations" else who
+        labels = (who,) if name == "patent_inventors" else organisation_columns(name)
+        for label in (label for label in labels if name in smaller and label != "parent_id"):
             ids = kept.rename({"org_id": label})
             smaller[name] = smaller[name].join(ids, on=label, how="semi")
     holders = "patent_inventors" if unit == "inventor" else "patent_applicants"
     if "patents" in smaller and holders in smaller:
-        ids = smaller[holders].select("pid").unique()
-        for name in ("patents", "patent_applicants", "patent_inventors", "patent_classes"):
+        ids = _with_families(smaller["patents"], smaller[holders].select("pid").unique())
+        for name, label in OF_PATENTS.items():
             if name in smaller:
-                smaller[name] = smaller[name].join(ids, on="pid", how="semi")
-        if "citations" in smaller:
-            citing = ids.rename({"pid": "citing_pid"})
-            smaller["citations"] = smaller["citations"].join(citing, on="citing_pid", how="semi")
+                mine = ids.rename({"pid": label})
+                smaller[name] = smaller[name].join(mine, on=label, how="semi")
     if "alliance_parties" in smaller:
         ids = smaller["alliance_parties"].select("aid").unique()
         for name in ("alliances", "alliance_scopes"):
             if name in smaller:
                 smaller[name] = smaller[name].join(ids, on="aid", how="semi")
     return smaller
+
+
+def _with_families(patents: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+    """The patents and the other members of their families (which need not name a holder)."""
+    if "family_id" not in patents.columns:
+        return ids
+    families = patents.join(ids, on="pid", how="semi").select("family_id").drop_nulls().unique()
+    members = patents.join(families, on="family_id", how="semi").select("pid")
+    return pl.concat([ids, members]).unique()

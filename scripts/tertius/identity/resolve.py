@@ -16,6 +16,7 @@ from tertius.identity.kinds import TypeReader
 from tertius.identity.match import MATCH_SCHEMA, Matches, anchors_of, free_id, match_names
 from tertius.identity.match import registered as with_made_ids
 from tertius.identity.names import Parsed, Reader
+from tertius.identity.side_tables import RESOLVED, side_names, with_side_ids, year_of
 from tertius.identity.text import person_key, slug
 from tertius.sources.result import Step, step
 from tertius.tables import SCHEMAS
@@ -27,7 +28,7 @@ MENTIONS = (
     ("policies", "target_org"),
     ("organisations", "parent"),
 )
-"""Table and column where organisations are named, beside the register's own names."""
+"""Core table and column where organisations are named, beside the register's own names."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Identity:
     Attributes:
         tables: typed tables by name, as in `tables.SCHEMAS`.
         matches: name, key, org_id, method (id | name | key | slip | fuzzy | alias | override |
-            new | ambiguous | vetoed | person), matched_name, score, why, n_records; a row a name.
-            `ambiguous` and `vetoed` names became organisations of their own; matched_name is the
-            one they were not merged with.
+            new | ambiguous | vetoed | outside | person), matched_name, score, why, n_records; a row
+            a name. `ambiguous` and `vetoed` names became organisations of their own; matched_name
+            is the one they were not merged with. `outside`: named by no core table, so nobody.
         review: pairs that a person should look at.
         ledger: counts of merges, guesses and drops.
     """
@@ -61,7 +62,8 @@ def resolve(
 
     Names of organisations are matched to the register (rows of `organisations`) and to each other
     (`match_names`); names that no registered one explains become new organisations with a type
-    read from the name. Persons among the applicants make no organisations. Parents are kept as
+    read from the name; names that only tables beside the core ones hold (`side_tables`) make none.
+    Persons among the applicants make no organisations. Parents are kept as
     facts; under a roll-up each record goes to the head of its organisation in the record's year.
     An inventor is a name without case, accents and punctuation.
 
@@ -77,7 +79,7 @@ def resolve(
     """
     listed = _one_row_a_name(tables.get("organisations"))
     known = with_made_ids(listed.filter(pl.col("type") != "person"), reader)
-    mentions = _mentions(tables)
+    beside, mentions = _mentions(tables)
     persons, counted = _persons(listed, mentions, tables.get("patent_inventors"))
     if roll_up != "none":
         mentions = _with_parents(mentions, known, reader)
@@ -90,14 +92,17 @@ def resolve(
         largest,
     )
     known = known.filter(~pl.col("org_id").is_in(list(made.merged_anchors)))
-    matches = _match_frame(mentions, made, persons, set(known["org_id"]), reader)
+    found_ids = _match_frame(mentions, made, persons, set(known["org_id"]), reader)
+    matches = _without_outsiders(found_ids, beside, set(known["org_id"]))
     organisations, guessed = _organisations(known, matches, TypeReader(reader))
     ids = {name: org_id for name, org_id in matches.select("name", "org_id").rows() if org_id}
     owners = pl.concat([owners_of(organisations), _listed_owners(matches, organisations, reader)])
     found = heads(owners, _years(tables), roll_up)
     resolved, steps = with_ids(tables, ids, found)
     if "patent_inventors" in tables:
-        resolved["patent_inventors"], people, more = inventors_of(tables["patent_inventors"])
+        resolved["patent_inventors"], people, more = inventors_of(
+            with_side_ids("patent_inventors", tables["patent_inventors"], ids)
+        )
         steps += more
         organisations = people if unit == "inventor" else organisations
     resolved["organisations"] = organisations
@@ -156,6 +161,8 @@ def _years(tables: Mapping[str, pl.DataFrame]) -> list[int]:
             found |= set(tables[name]["year"].drop_nulls().to_list())
     if "alliances" in tables:
         found |= set(tables["alliances"]["start_date"].drop_nulls().dt.year().to_list())
+    for name in set(RESOLVED) & set(tables):
+        found |= set(tables[name].select(year_of(name)).to_series().drop_nulls().to_list())
     return sorted(found)
 
 
@@ -177,21 +184,34 @@ def _one_row_a_name(organisations: pl.DataFrame | None) -> pl.DataFrame:
     return merged.select(schema.keys())
 
 
-def _mentions(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Every organisation name of the records: name, n_records, sorted by name."""
-    parts = [
+def _mentions(tables: Mapping[str, pl.DataFrame]) -> tuple[set[str], pl.DataFrame]:
+    """Names that no core table holds, and all names: name, n_records, sorted by name."""
+    core = [
         tables[table].select(pl.col(column).alias("name"))
         for table, column in MENTIONS
         if table in tables and column in tables[table].columns
     ]
+    parts = [*core, *(names.to_frame() for names in side_names(tables))]
     if not parts:
-        return pl.DataFrame(schema={"name": pl.String, "n_records": pl.Int64})
-    return (
+        return set(), pl.DataFrame(schema={"name": pl.String, "n_records": pl.Int64})
+    counts = (
         pl.concat(parts)
         .drop_nulls()
         .group_by("name")
         .agg(pl.len().cast(pl.Int64).alias("n_records"))
         .sort("name")
+    )
+    return set(counts["name"]) - {n for part in core for n in part["name"].drop_nulls()}, counts
+
+
+def _without_outsiders(matches: pl.DataFrame, beside: set[str], known: set[str]) -> pl.DataFrame:
+    """Matches without the new organisations of names that no core table holds."""
+    ids = pl.col("org_id")
+    named = matches.filter(~pl.col("name").is_in(list(beside)))["org_id"].drop_nulls().unique()
+    outside = ids.is_not_null() & ~ids.is_in([*known, *named])
+    return matches.with_columns(
+        org_id=pl.when(~outside).then(ids),
+        method=pl.when(outside).then(pl.lit("outside")).otherwise("method"),
     )
 
 
@@ -294,9 +314,11 @@ def _method_counts(matches: pl.DataFrame) -> list[Step]:
         "new": "no registered organisation",
         "ambiguous": "as near to several organisations that exclude each other, so to none",
         "vetoed": "the same words, but numbers or the law of the legal form differ",
+        "outside": "in tables beside the core ones only: no organisation of the study",
         "person": "no organisation",
     }
-    nameless = matches.filter(pl.col("org_id").is_null(), pl.col("method") != "person").height
+    nobody = ~pl.col("method").is_in(["person", "outside"])
+    nameless = matches.filter(pl.col("org_id").is_null(), nobody).height
     return [
         step(f"names matched: {method}", matches.filter(pl.col("method") == method).height, note)
         for method, note in notes.items()
