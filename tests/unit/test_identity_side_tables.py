@@ -101,7 +101,7 @@ def test_two_spellings_with_different_rows_of_one_key_are_refused():
          "exports": [1.0, 2.0]},
         schema_overrides={"year": pl.Int32},
     )  # fmt: skip
-    with pytest.raises(InputError, match="'ALPHA LTD.' and 'Alpha Ltd' have different rows"):
+    with pytest.raises(InputError, match=r"'ALPHA LTD\.' and 'Alpha Ltd' have different rows"):
         resolve(study(customs=customs), "organisation", READER)
     same = customs.with_columns(exports=1.0)
     made = resolve(study(customs=same), "organisation", READER)

@@ -100,7 +100,8 @@ def _parties(named: pl.DataFrame) -> tuple[pl.DataFrame, list[Step]]:
     held = named.filter(pl.col("org_id").is_not_null()).sort("aid", "org_id", "name")
     paid = pl.col("amount").is_not_null().any()
     once = held.group_by("aid", "org_id", maintain_order=True).agg(
-        pl.col("role").drop_nulls().first(), pl.when(paid).then(pl.col("amount").sum()).alias("amount")
+        pl.col("role").drop_nulls().first(),
+        pl.when(paid).then(pl.col("amount").sum()).alias("amount"),
     )
     return once, [
         step("alliance parties that are no organisation", named.height - held.height, "dropped"),
