@@ -12,7 +12,7 @@ from .organisations import Register
 from .patents import Patents
 from .portfolios import Portfolios
 from .scales import logistic, scaled
-from .settings import Flags, Ints, WorldSettings
+from .settings import Flags, Floats, Ints, WorldSettings
 from .traits import Traits
 
 _OFFICES = ("US", "EP", "JP")
@@ -23,7 +23,7 @@ def patent_kinds(
     settings: WorldSettings, register: Register, stock: Patents, held: list[Portfolios], seed: int
 ) -> list[str]:
     """Invention, utility model or design; inventions the likelier the more partners and patents
-    the lead had in the year before."""
+    the lead had in the three years before."""
     plan, rng = settings.records, stream(seed, "patent kinds")
     lead, row = stock.owners[:, 0], stock.year - settings.first_year
     before = np.maximum(row - 1, 0)
@@ -32,10 +32,17 @@ def patent_kinds(
     rows, columns = np.nonzero(stock.owners >= 0)
     np.add.at(yearly, (row[rows], stock.owners[rows, columns]), 1.0)
     made = np.asarray(np.log1p(yearly) - 1.0, dtype=np.float64)
+    deg, made = (_three_years(values) for values in (deg, made))
     odds = 1.0 + plan.invention_deg * deg[before, lead] + plan.invention_pat * made[before, lead]
     draws = rng.random((2, len(lead)))
     other = np.where(draws[1] < 0.65, "utility", "design")
     return list(np.where(draws[0] < logistic(odds), "invention", other).tolist())
+
+
+def _three_years(values: Floats) -> Floats:
+    """Means over each year and the two before it, of which the first years have fewer."""
+    padded = np.concatenate([values[:1], values[:1], values])
+    return np.asarray((padded[:-2] + padded[1:-1] + padded[2:]) / 3.0)
 
 
 def family_members(

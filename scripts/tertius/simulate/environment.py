@@ -119,7 +119,7 @@ def _draw_industry_sales(settings: WorldSettings, seed: int) -> Floats:
     rng = stream(seed, "industry sales")
     n_years, k = len(settings.years), settings.n_industries
     log_noise = np.log(0.06) + 0.15 * rng.standard_normal(k)
-    log_noise = log_noise + autoregression(rng, k, n_years, 0.8, 0.5)
+    log_noise = log_noise + autoregression(rng, k, n_years, 0.8, 0.4)
     growth = rng.uniform(0.02, 0.08, k)
     level = np.exp(rng.uniform(7.0, 9.0, k) + growth * np.arange(n_years)[:, None])
     shock = np.clip(rng.standard_normal((n_years, k)), -2.5, 2.5)

@@ -32,12 +32,16 @@ FURTHER: Mapping[str, str] = {
     "reconf_f": "reconf_f",
     "instab": "instab",
     "geodist": "geodist",
+    "inst_dist": "inst_dist",
+    "culture": "culture_dist",
+    "recombine": "recomb_dist",
     "compl": "compl",
     "sites": "rdi_n",
     "depth": "sdepth",
     "sharing": "kshare",
     "it_gov": "ind_it:gov_r",
     "it_regional": "ind_it:pol_reg",
+    "it_sharing": "ind_it:kshare",
 }
 """Name in the plan -> term as the codebook would write it, each factor on its scale."""
 
@@ -60,7 +64,8 @@ def columns(x: Mapping[str, Floats]) -> dict[str, Floats]:
     measured = {**x, "rdint": x["rd_int"]}
     z = {name: scaled(measured[name], name) for name in (
         "sh", "turb", "inst", "digital", "rdint", "subsidy", "pdiv", "tstr", "reconf_s",
-        "reconf_f", "instab", "geodist", "compl", "sites", "gov_r", "sbreadth",
+        "reconf_f", "instab", "geodist", "inst_dist", "culture", "compl", "sites",
+        "gov_r", "sbreadth",
     )}  # fmt: skip
     deg = np.clip(x["ties"] / SCALES["log1p(deg)"][1], -LARGEST, LARGEST)
     market = scaled(np.log1p(x["deg_market"]), "log1p(deg_market)")
@@ -85,12 +90,16 @@ def columns(x: Mapping[str, Floats]) -> dict[str, Floats]:
         "reconf_f": z["reconf_f"],
         "instab": z["instab"],
         "geodist": z["geodist"],
+        "inst_dist": z["inst_dist"],
+        "culture": z["culture"],
+        "recombine": x["recombine"],
         "compl": z["compl"],
         "sites": z["sites"],
         "depth": x["depth"],
         "sharing": x["sharing"],
         "it_gov": (x["it"] - 0.5) * z["gov_r"],
         "it_regional": (x["it"] - 0.5) * x["regional"],
+        "it_sharing": (x["it"] - 0.5) * x["sharing"],
     }
     return {name: np.clip(values, -LARGEST, LARGEST) for name, values in held.items()}
 
@@ -103,8 +112,10 @@ def further_index(plan: FurtherPlan, x: Mapping[str, Floats]) -> Floats:
     return np.asarray(np.round(total, 10))
 
 
-LATENT = ("depth", "sharing", "compl", "sites")
+LATENT = ("depth", "sharing", "recombine", "sites", "it_sharing")
 """Terms on the construct behind a variable: what the records show of it is noisy."""
+SCALED_AS = {"culture_dist": "culture"}
+"""Codebook's name -> name of the scale, where they differ."""
 GROUPS = ("small_med", "small", "ind_trad", "ind_it", "tie_to_hub")
 """Dummies that enter products less one half."""
 
@@ -120,7 +131,7 @@ def further_terms(plan: FurtherPlan) -> dict[str, float]:
             continue
         scale = 1.0
         for factor in term.split(":"):
-            base, _, power = factor.partition("^")
+            base, _, power = SCALED_AS.get(factor, factor).partition("^")
             scale *= SCALES.get(base, (0.0, 1.0))[1] ** int(power or 1)
         terms[term] = weights[name] / scale
     return terms
@@ -132,8 +143,9 @@ def further_centres() -> dict[str, float]:
     for name, term in FURTHER.items():
         for factor in term.split(":") if name not in LATENT else ():
             base = factor.partition("^")[0]
+            scale = SCALED_AS.get(base, base)
             if base in GROUPS:
                 centres[base] = 0.5
-            elif base in SCALES and base not in ("turb", "log1p(deg)", "sbreadth"):
-                centres[base] = SCALES[base][0]
+            elif scale in SCALES and base not in ("turb", "log1p(deg)", "sbreadth"):
+                centres[base] = SCALES[scale][0]
     return centres

@@ -68,7 +68,7 @@ def further_items(
         accounts: the main items.
         held: portfolios by year.
         standing: subsidies and exports.
-        market: homogeneous, labour and brand by year and firm, as z.
+        market: homogeneous, homogeneous_exports, labour (shares less their means) and brand (z).
         seed: seed of the world.
     """
     rng, plan = stream(seed, "further accounts"), settings.records
@@ -93,6 +93,7 @@ def further_items(
     margin = (
         0.32
         + plan.margin_homogeneous * lagged["homogeneous"]
+        + plan.margin_homogeneous_exports * lagged["homogeneous_exports"]
         + plan.margin_labour * lagged["labour"]
         + 0.06 * rng.standard_normal((n_years, n))
     )

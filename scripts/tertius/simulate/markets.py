@@ -30,11 +30,13 @@ _SEGMENTS = 40
 
 @dataclass(frozen=True)
 class Markets:
-    """Raw tables by file stem, and by year and firm: homogeneous and labour (shares less their
-    means) and brand (z of ln(1 + trademarks of ten years))."""
+    """Raw tables by file stem, and by year and firm: homogeneous products, homogeneous
+    exports and labour-intensive ones (shares less their means) and brand (z of ln(1 + trademarks of
+    ten years))."""
 
     tables: dict[str, pl.DataFrame]
     homogeneous: Floats
+    homogeneous_exports: Floats
     labour: Floats
     brand: Floats
 
@@ -53,19 +55,20 @@ def draw_markets(
     view = _View(settings, register, held)
     under = np.array([environment.exposed(register, "ip", year - 1) for year in settings.years])
     marks, stock = _trademarks(settings, register, view, seed)
-    goods, homogeneous = _products(settings, register, view, seed)
-    customs, labour = _customs(settings, register, accounts, standing, view, seed)
+    sales, degree = _sales(settings, register, deals, seed)
+    goods, homogeneous = _products(settings, register, view, degree, seed)
+    customs, alike, labour = _customs(settings, register, accounts, standing, view, seed)
     tables = {
         "trademarks": marks,
         "products": goods,
         "standards": _standards(settings, register, standing, view, seed),
         "litigation": _litigation(settings, register, under[:, : register.n_firms], seed),
         "customs": customs,
-        "sales_ties": _sales(settings, register, deals, seed),
+        "sales_ties": sales,
     }
     brand = np.log1p(stock)
     spread = float(brand.std()) or 1.0
-    return Markets(tables, homogeneous, labour, (brand - brand.mean()) / spread)
+    return Markets(tables, homogeneous, alike, labour, (brand - brand.mean()) / spread)
 
 
 class _View:
@@ -149,14 +152,16 @@ def _trademarks(
 
 
 def _products(
-    settings: WorldSettings, register: Register, view: _View, seed: int
+    settings: WorldSettings, register: Register, view: _View, degree: Floats, seed: int
 ) -> tuple[pl.DataFrame, Floats]:
-    """Products: developed faster with partners in marketing and supply, in new segments with
+    """Products: developed faster with partners in marketing, supply and sales, in new segments with
     universities; and the share of homogeneous ones launched so far less its mean."""
     plan, rng = settings.records, stream(seed, "products")
     row, firm = view.events(np.full((len(view.past), view.n), 0.45), rng)
     market, science = view.z("log1p(deg_market)"), view.z("ptype_univ")
-    lag = np.exp(6.1 + plan.cycle_market * market[row, firm] + 0.35 * rng.standard_normal(len(row)))
+    before = np.log1p(degree[np.maximum(row - 1, 0), firm]) - 0.5
+    pace = plan.cycle_market * market[row, firm] + plan.cycle_sales * before / 0.6
+    lag = np.exp(6.1 + pace + 0.35 * rng.standard_normal(len(row)))
     launch = _dates(settings, row, rng)
     order = np.lexsort((firm, launch))
     row, firm, launch, lag = row[order], firm[order], launch[order], lag[order]
@@ -196,11 +201,11 @@ def _share_so_far(row: Ints, firm: Ints, hit: Flags, shape: tuple[int, int]) -> 
 def _standards(
     settings: WorldSettings, register: Register, standing: Standing, view: _View, seed: int
 ) -> pl.DataFrame:
-    """Declarations and seats: more with more partners, fewer for large firms tied to hubs."""
+    """Declarations and seats: more with more partners, and for large firms in hubs of spokes."""
     plan, rng = settings.records, stream(seed, "standards")
-    hub = (standing.large - 0.5) * (view.plain("hub") - 0.5)
+    hub = (standing.large - 0.5) * view.z("hubspoke")
     deg = view.z("log1p(deg)")
-    rate = 0.15 * np.exp(plan.standard_deg * deg + plan.standard_large_hub * hub)
+    rate = 0.15 * np.exp(plan.standard_deg * deg + plan.standard_large_spoke * hub)
     row, firm = view.events(rate, rng)
     days = _dates(settings, row, rng)
     order = np.lexsort((firm, days))
@@ -250,9 +255,10 @@ def _customs(
     standing: Standing,
     view: _View,
     seed: int,
-) -> tuple[pl.DataFrame, Floats]:
+) -> tuple[pl.DataFrame, Floats, Floats]:
     """Exports of a labour-intensive and another product a firm; central firms keep more value at
-    home and stand further upstream. And the share of labour-intensive exports less its mean."""
+    home and stand further upstream. And the shares of homogeneous and of labour-intensive exports
+    less their means."""
     plan, rng = settings.records, stream(seed, "customs")
     shape = standing.overseas.shape
     exporter = rng.random(shape[1]) < 0.7
@@ -284,27 +290,35 @@ def _customs(
             )
         )
     centred = np.where(exporter, labour - labour[:, exporter].mean(), 0.0)
-    return pl.concat(parts).sort("exporter", "year", "product"), np.asarray(centred)
+    uniform = np.where(alike, labour, 0.0)
+    return (
+        pl.concat(parts).sort("exporter", "year", "product"),
+        np.where(exporter, uniform - uniform[:, exporter].mean(), 0.0),
+        np.asarray(centred),
+    )
 
 
 def _sales(
     settings: WorldSettings, register: Register, deals: list[Deal], seed: int
-) -> pl.DataFrame:
-    """Sales within deals of two firms on marketing or supply, each year that they are active."""
+) -> tuple[pl.DataFrame, Floats]:
+    """Sales within deals of two firms on marketing or supply, each year that they are active; and
+    the number of each firm's partners in sales (years, firms)."""
     rng = stream(seed, "sales ties")
-    rows: dict[tuple[str, str, int], float] = {}
+    rows: dict[tuple[int, int, int], float] = {}
     for deal in deals:
         firms = [m for m in deal.members if m < register.n_firms]
         if len(deal.members) != 2 or len(firms) != 2:
             continue
         if not any(name in deal.functions for name in MARKET):
             continue
-        seller, buyer = (register.names[m] for m in firms)
         for year in range(max(deal.year, 1995), _LAST + 1):
             if deal.active(year):
-                key = (seller, buyer, year)
+                key = (firms[0], firms[1], year)
                 rows[key] = rows.get(key, 0.0) + round(float(np.exp(rng.normal(2.0, 1.0))), 1)
-    table = [(*key, round(amount, 1)) for key, amount in rows.items()]
-    return pl.DataFrame(table, ["seller", "buyer", "year", "amount"], orient="row").sort(
-        "seller", "buyer", "year"
-    )
+    degree = np.zeros((len(settings.years), register.n_firms))
+    for seller, buyer, year in rows:
+        degree[year - settings.first_year, [seller, buyer]] += 1.0
+    names = register.names
+    table = [(names[a], names[b], year, round(amount, 1)) for (a, b, year), amount in rows.items()]
+    frame = pl.DataFrame(table, ["seller", "buyer", "year", "amount"], orient="row")
+    return frame.sort("seller", "buyer", "year"), degree

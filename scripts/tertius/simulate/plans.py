@@ -9,32 +9,36 @@ from dataclasses import dataclass
 class FurtherPlan:
     """Further terms of the index of E[patents in t+1]; a product is named by its factors."""
 
-    pilot: float = 0.22
-    ip: float = 0.22
-    shock: float = -0.25
+    pilot: float = 0.30
+    ip: float = 0.30
+    shock: float = -0.22
     shock_deg: float = 0.25
-    below_deg: float = -0.22
-    small_hub: float = 0.32
-    small_subsidy: float = -0.20
-    trad_market: float = -0.18
-    inst_breadth: float = -0.11
-    rd_breadth: float = 0.085
-    rd_deg: float = -0.09
-    digital_pdiv: float = -0.10
+    below_deg: float = -0.20
+    small_hub: float = 0.28
+    small_subsidy: float = -0.18
+    trad_market: float = -0.16
+    inst_breadth: float = -0.095
+    rd_breadth: float = 0.08
+    rd_deg: float = -0.11
+    digital_pdiv: float = -0.09
     pdiv: float = 0.0
-    pdiv_squared: float = -0.12
-    tstr: float = 0.10
+    pdiv_squared: float = -0.11
+    tstr: float = 0.09
     reconf_s: float = 0.08
-    reconf_turb: float = -0.08
+    reconf_turb: float = -0.07
     reconf_f: float = 0.08
-    instab: float = -0.085
-    geodist: float = -0.12
-    compl: float = 0.13
+    instab: float = -0.08
+    geodist: float = -0.11
+    inst_dist: float = -0.09
+    culture: float = -0.09
+    recombine: float = 0.07
+    compl: float = 0.12
     sites: float = 0.12
-    depth: float = 0.09
-    sharing: float = 0.08
-    it_gov: float = 0.18
-    it_regional: float = 0.33
+    depth: float = 0.085
+    sharing: float = 0.07
+    it_gov: float = 0.16
+    it_regional: float = 0.28
+    it_sharing: float = 0.09
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,14 @@ class QualityPlan:
     sh: float = 0.14
     breadth: float = 0.10
     depth: float = 0.05
-    breadth_depth: float = 0.14
-    edens: float = 0.14
+    breadth_depth: float = 0.25
+    edens: float = 0.40
     khet: float = 0.0
     khet_squared: float = -0.12
     converge: float = 0.10
     it_converge: float = 0.16
     ip: float = 0.25
-    coop_fp: float = -0.12
+    coop_fp: float = -0.25
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,15 @@ class TraitPlan:
     breadth_incoming: float = 0.12
     sharing_tstr: float = 0.35
     sharing_sh: float = 0.35
-    recent_deg: float = 0.45
-    recent_sh: float = 0.30
+    recent_deg: float = 0.50
+    recent_sh: float = 1.0
     recent_pilot: float = 0.60
     recombine_sh: float = 0.40
     recombine_science: float = 0.40
     recombine_ip: float = 0.50
-    explore_breadth: float = 0.60
-    joint_gov: float = 0.25
-    joint_gov_turb: float = 0.12
+    explore_breadth: float = 1.1
+    joint_gov: float = 0.50
+    joint_gov_turb: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -86,19 +90,20 @@ class RecordPlan:
 
     grant_ip: float = -0.35
     filing_ip: float = 0.70
-    invention_deg: float = 0.35
-    invention_pat: float = 0.25
-    used_depth: float = 0.50
+    invention_deg: float = 0.50
+    invention_pat: float = 0.45
+    used_depth: float = 0.80
     coinvent_data: float = 0.90
     coinvent_distance: float = -0.35
     coinvent_digital: float = 0.10
-    coinvent_distance_digital: float = 0.40
+    coinvent_distance_digital: float = 0.90
     trademark_univ: float = 0.15
     trademark_young: float = 0.15
     segment_univ: float = 0.15
-    cycle_market: float = -0.12
+    cycle_market: float = -0.08
+    cycle_sales: float = -0.10
     standard_deg: float = 0.20
-    standard_large_hub: float = -0.50
+    standard_large_spoke: float = 0.60
     dispute_ip: float = -0.50
     loss_ip: float = -0.60
     domestic_deg: float = 0.02
@@ -108,6 +113,7 @@ class RecordPlan:
     admin_pdiv: float = 0.004
     admin_pdiv_squared: float = 0.004
     margin_homogeneous: float = -0.06
+    margin_homogeneous_exports: float = -0.06
     margin_labour: float = -0.05
     roa_growth: float = -0.02
     roa_growth_brand: float = -0.03

@@ -87,8 +87,8 @@ def portfolios(
 
     Returns:
         deg, sh, freq, tstr, formal, equity, repeat, dur, gov_r, tie_years, edens, pdiv, complexity,
-        reconf_s, reconf_f, instab, coop_fp, geodist, foreign_n, deg_market, hub, science,
-        ptype_univ, ptype_young, shock; each of shape (n,).
+        reconf_s, reconf_f, instab, hubspoke, coop_fp, geodist, culture, foreign_n, deg_market, hub,
+        science, ptype_univ, ptype_young, shock; each of shape (n,).
     """
     n, pairs = register.n, _pairs(deals)
     one = np.ones(len(deals))
@@ -103,6 +103,8 @@ def portfolios(
     out |= _ages(pairs, deals, memory, ties, deg, year)
     triangles = np.asarray((ties @ ties).multiply(ties).sum(axis=1)).ravel()
     out["edens"] = _over(triangles, deg * (deg - 1.0))
+    embedded = np.asarray(((ties @ ties).multiply(ties) > 0.0).sum(axis=1)).ravel()
+    out["hubspoke"] = _over(deg - embedded, deg)
     out |= _composition(register, ties, deg, year)
     out |= _changes(deals, memory, ties, deg)
     out["instab"] = _over(endings[1], endings[0])
@@ -205,12 +207,21 @@ def _composition(
         "pdiv": np.where(counted > 0, total / np.maximum(counted, 1), np.nan),
         "coop_fp": mean(rival),
         "geodist": mean(distance),
+        "culture": mean(cultural_distances(register.countries)[lands[row], lands[column]]),
         "ptype_univ": mean(university),
         "ptype_young": mean(young),
         "foreign_n": np.bincount(row, weights=foreign.astype(np.float64), minlength=n),
         "hub": np.minimum(np.bincount(row, weights=deg[column] >= cut, minlength=n), 1.0),
         "science": n_science * (deg - n_science) - joined,
     }
+
+
+def cultural_distances(countries: list[str]) -> Floats:
+    """Kogut-Singh distances of the countries in order of their codes, with variances over them."""
+    scores = dict(catalogue.CULTURES)
+    known = np.array([scores[c] for c in sorted(set(countries))], dtype=np.float64)
+    spread = np.array([s for _, s in catalogue.CULTURES], dtype=np.float64).var(axis=0, ddof=1)
+    return np.asarray((((known[:, None] - known[None, :]) ** 2) / spread).mean(axis=2))
 
 
 def _iqv(ties: sp.csr_array, code: Ints, alive: Flags, deg: Floats) -> Floats:

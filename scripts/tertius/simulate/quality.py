@@ -57,6 +57,29 @@ def heterogeneity(ties: sp.csr_array, vectors: Floats) -> Floats:
     return np.where(number > 0, np.round(total / np.maximum(number, 1), 10), np.nan)
 
 
+def complements(ties: sp.csr_array, vectors: Floats) -> Floats:
+    """Mean over partners with patents of what they share in IPC3 but not in IPC4 classes; (n,).
+
+    Sum of the smaller shares of IPC3 classes less that of IPC4 subclasses; NaN without any.
+    """
+    total = vectors.sum(axis=1)
+    known = total > 0.0
+    fine = vectors / np.where(known, total, 1.0)[:, None]
+    coarse_of = np.unique([code[:3] for code in catalogue.CLASSES[: vectors.shape[1]]],
+                          return_inverse=True)[1]  # fmt: skip
+    coarse = np.zeros((len(vectors), int(coarse_of.max()) + 1))
+    np.add.at(coarse.T, coarse_of, fine.T)
+    row, column = ties.nonzero()
+    near = known[row] & known[column]
+    row, column = row[near], column[near]
+    shared = np.minimum(coarse[row], coarse[column]).sum(axis=1)
+    shared = shared - np.minimum(fine[row], fine[column]).sum(axis=1)
+    n = len(vectors)
+    number = np.bincount(row, minlength=n)
+    mean = np.bincount(row, weights=shared, minlength=n) / np.maximum(number, 1)
+    return np.where(number > 0, np.round(mean, 10), np.nan)
+
+
 def convergence(owners: sp.csr_array, shares: sp.csr_array) -> Floats:
     """Share of patents with classes in two or more technology fields; NaN without patents; (n,)."""
     fields = field_matrix(shares.shape[1])

@@ -36,6 +36,9 @@ SCALES: Mapping[str, tuple[float, float]] = {
     "ptype_univ": (0.13, 0.2),
     "ptype_young": (0.025, 0.08),
     "sites": (0.6, 0.8),
+    "hubspoke": (0.7, 0.3),
+    "inst_dist": (0.6, 0.35),
+    "culture": (0.25, 0.6),
     "newtie_in": (0.4, 0.9),
 }
 """Centre and scale of the variables, near their means and standard deviations on the demo."""

@@ -76,17 +76,17 @@ class FormationPlan:
     policy_it: float = 0.5
     policy_traditional: float = 0.2
     policy_industry: float = 0.25
-    turb: float = 0.15
+    turb: float = 0.22
     it_activity: float = 0.15
-    compl: float = 0.8
-    compl_it: float = 1.2
+    compl: float = 0.6
+    compl_it: float = 0.9
     gap_compl: float = 0.4
     common_distance: float = 0.10
     pilot_foreign: float = 0.9
     shock_holes: float = 1.2
-    appeal_deg: float = 0.6
+    appeal_deg: float = 2.2
     appeal_freq: float = 1.0
-    bilateral_rate: float = 0.34
+    bilateral_rate: float = 0.36
     team_rate: float = 0.075
 
 
@@ -113,8 +113,8 @@ class HazardPlan:
     repeated: float = -0.30
     clauses: float = -0.10
     young_formal: float = -0.50
-    shock: float = 0.70
-    shock_equity: float = -0.70
+    shock: float = 0.40
+    shock_equity: float = -0.40
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ class PatentPlan:
 
     mean_count: float = 3.0
     growth: float = 0.01
-    dispersion: float = 0.3
-    firm_effect_sd: float = 0.30
+    dispersion: float = 0.15
+    firm_effect_sd: float = 0.25
     firm_effect_activity: float = 0.15
     institute_mean: float = 4.0
     joint_share: float = 0.112

@@ -14,7 +14,7 @@ from .ledgers import Standing
 from .organisations import Register
 from .patents import Patents
 from .portfolios import Portfolios
-from .quality import class_vectors, convergence, heterogeneity
+from .quality import class_vectors, complements, convergence, heterogeneity
 from .settings import Floats, Ints, WorldSettings
 from .traits import Traits
 
@@ -35,7 +35,6 @@ class Scenery:
     portfolios: list[Portfolios]
     traits: Traits
     breadth_plan: Floats
-    compl: Floats
 
 
 def technology(
@@ -57,6 +56,7 @@ def technology(
         "tdiv": regressors.partner_diversity(state, owners[window], shares[window]),
         "sbreadth": regressors.search_breadth(state, owners, *pairs, new_rows, shares),
         "khet": heterogeneity(state, vectors),
+        "compl": complements(state, vectors),
         "converge": convergence(owners[window], shares[window]),
     }
 
@@ -94,16 +94,21 @@ def standing(settings: WorldSettings, scene: Scenery, row: int) -> dict[str, Flo
         "regional": under("regional"),
         "depth": scene.traits.depth[row],
         "sharing": scene.traits.sharing[row],
+        "recombine": scene.traits.recombine[row],
         "breadth_plan": scene.breadth_plan[row],
         "sites": scene.traits.sites[row].sum(axis=1).astype(np.float64),
-        "compl": _mean_complementarity(scene, row),
+        "inst_dist": _institutional_distance(settings, scene, row),
     }
 
 
-def _mean_complementarity(scene: Scenery, row: int) -> Floats:
-    """Mean complementarity of profiles over the partners; NaN for isolates."""
+def _institutional_distance(settings: WorldSettings, scene: Scenery, row: int) -> Floats:
+    """Mean distance of the institution indices of an organisation and its partners that have one;
+    NaN without any."""
+    index = scene.environment.index(scene.register, settings, 0, settings.first_year + row)
     i, j = scene.states[row].nonzero()
+    apart = np.abs(index[i] - index[j])
+    known = np.isfinite(apart)
     n = scene.register.n
-    number = np.bincount(i, minlength=n)
-    total = np.bincount(i, weights=scene.compl[i, j], minlength=n)
+    number = np.bincount(i[known], minlength=n)
+    total = np.bincount(i[known], weights=apart[known], minlength=n)
     return np.where(number > 0, np.round(total / np.maximum(number, 1), 10), np.nan)

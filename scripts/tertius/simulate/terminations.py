@@ -39,15 +39,15 @@ def party_hazard(plan: HazardPlan, past: Portfolios, turbulence: Floats) -> Floa
     )
 
 
-def deal_hazard(plan: HazardPlan, deal: Deal, young: bool, hit: bool, repeated: bool) -> float:
-    """What the deal itself adds to its log hazard."""
+def deal_hazard(plan: HazardPlan, deal: Deal, young: bool, hit: float, repeated: bool) -> float:
+    """What the deal itself adds to its log hazard; `hit` counts parties with a partner shocked."""
     return (
         plan.equity * deal.equity
         + plan.repeated * repeated
         + plan.clauses * bool(deal.clauses)
         + plan.young_formal * (young and deal.formal)
         + plan.shock * hit
-        + plan.shock_equity * (hit and deal.equity)
+        + plan.shock_equity * hit * deal.equity
     )
 
 
@@ -75,7 +75,6 @@ def terminate(
         return at_risk, ended
     rng = stream(seed, "terminations", year)
     parties = party_hazard(plan, past, environment.turbulence[row - 1])
-    hit = environment.shocked[row - 1]
     start = dt.date(year, 1, 1).toordinal()
     draws = rng.random((len(ongoing), 2))
     for k, (draw, day) in zip(ongoing, draws.tolist(), strict=True):
@@ -85,7 +84,7 @@ def terminate(
         members = list(deal.members)
         young = bool((past["tie_years"][members] <= 3).any())
         log_hazard = plan.base + float(parties[members].mean()) * 2.0
-        log_hazard += deal_hazard(plan, deal, young, bool(hit[members].any()),
+        log_hazard += deal_hazard(plan, deal, young, float(past["shock"][members].sum()),
                                   bool((past["repeat"][members] > 0.5).all()))  # fmt: skip
         dies = min((int(register.dissolved[m]) for m in members if register.died[m] == year),
                    default=STILL_OPEN)  # fmt: skip

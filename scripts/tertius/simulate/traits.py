@@ -20,15 +20,16 @@ from .settings import Flags, Floats, WorldSettings
 class Traits:
     """Leanings by year and organisation, shape (years, n); `sites` (years, n, foreign countries).
 
-    `depth` and `sharing` are about standard normal; the others are rates: `repeat` (external
-    citations of patents cited before), `own` and `near` (citations of own and of partners'
-    patents), `recent` (external citations among the newest), `far` (further classes from
+    `depth`, `sharing` and `recombine` are about standard normal; the others are rates: `repeat`
+    (external citations of patents cited before), `own` and `near` (citations of own and of
+    partners' patents), `recent` (external citations among the newest), `far` (further classes from
     anywhere), `further` (patents with further classes), `explore` (first class from anywhere),
     `joint` (patents with another applicant).
     """
 
     depth: Floats
     sharing: Floats
+    recombine: Floats
     repeat: Floats
     own: Floats
     near: Floats
@@ -60,8 +61,8 @@ def draw_traits(
     """
     rng, shape = stream(seed, "traits"), breadth.shape
     noise = {name: rng.standard_normal(shape) for name in ("depth", "sharing", "recombine")}
-    names = ("depth", "sharing", "repeat", "own", "near", "recent", "far", "further", "explore",
-             "joint")  # fmt: skip
+    names = ("depth", "recombine", "sharing", "repeat", "own", "near", "recent", "far", "further",
+             "explore", "joint")  # fmt: skip
     made = {name: np.zeros(shape) for name in names}
     for row, year in enumerate(settings.years):
         past = held[max(row - 1, 0)]
@@ -91,18 +92,19 @@ def _year(
     sharing = sharing + noise["sharing"]
     youth = plan.recent_deg * deg + plan.recent_sh * sh + plan.recent_pilot * under["pilot"]
     novel = plan.recombine_sh * sh + plan.recombine_science * science
-    novel = novel + plan.recombine_ip * under["ip"]
-    joint = np.exp(np.clip(plan.joint_gov * gov + plan.joint_gov_turb * gov * turb, -1.0, 1.0))
+    novel = novel + plan.recombine_ip * under["ip"] + 0.8 * noise["recombine"]
+    joint = np.exp(np.clip(plan.joint_gov * gov + plan.joint_gov_turb * gov * turb, -0.8, 0.9))
     return {
         "depth": depth,
         "sharing": sharing,
-        "repeat": 0.6 * logistic(-1.2 + 0.9 * depth),
+        "recombine": novel,
+        "repeat": 0.8 * logistic(-1.0 + 1.2 * depth),
         "own": patents.self_share * np.exp(np.clip(0.35 * depth, -1.0, 1.0)),
-        "near": patents.partner_share * np.exp(np.clip(0.45 * sharing, -1.2, 1.2)),
-        "recent": 0.5 * logistic(-1.0 + youth),
+        "near": patents.partner_share * np.exp(np.clip(0.8 * sharing, -2.0, 1.4)),
+        "recent": 0.7 * logistic(-1.0 + youth),
         "far": logistic(0.9 * novel),
-        "further": np.clip(0.17 * np.exp(0.5 * novel), 0.05, 0.5),
-        "explore": 0.012 * np.exp(np.clip(plan.explore_breadth * breadth, -1.5, 1.5)),
+        "further": np.clip(0.15 * np.exp(0.5 * novel), 0.05, 0.5),
+        "explore": 0.015 * np.exp(np.clip(plan.explore_breadth * breadth, -2.0, 2.0)),
         "joint": patents.joint_share * joint,
     }
 

@@ -12,7 +12,7 @@ from .chance import stream
 from .citations import Search, cite
 from .documents import family_members, patent_events, patent_kinds, science_references
 from .environment import draw_accounts, draw_environment
-from .formation import Leanings, complementarity, draw_deals, draw_leanings
+from .formation import Leanings, draw_deals, draw_leanings
 from .further import columns as further_columns
 from .further import further_index
 from .inventors import Abroad, inventor_rows
@@ -106,7 +106,7 @@ def draw_scene(settings: WorldSettings, seed: int) -> Scene:
         register=register, environment=environment, accounts=accounts,
         standing=draw_standing(settings, register, accounts, seed), deals=alliances.deals,
         states=alliances.states, portfolios=held, traits=traits, breadth_plan=wide,
-        compl=complementarity(register.profile), leanings=leanings, centres=centres,
+        leanings=leanings, centres=centres,
     )  # fmt: skip
 
 
@@ -173,7 +173,10 @@ def _tables(
     kinds = patent_kinds(settings, register, stock, held, seed)
     markets = draw_markets(settings, register, environment, scene.accounts, scene.standing, held,
                            scene.deals, seed)  # fmt: skip
-    market = {name: getattr(markets, name) for name in ("homogeneous", "labour", "brand")}
+    market = {
+        name: getattr(markets, name)
+        for name in ("homogeneous", "homogeneous_exports", "labour", "brand")
+    }
     items = further_items(settings, scene.accounts, held, scene.standing, market, seed)
     abroad = Abroad(scene.traits.sites, _together(settings, scene))
     main = records_of(settings, register, environment, scene.accounts, scene.deals, stock, cited,
@@ -198,7 +201,7 @@ def _together(settings: WorldSettings, scene: Scene) -> Floats:
         far = scaled(scene.portfolios[row]["geodist"], "geodist")
         digital = scaled(environment.index(register, settings, 1, year), "digital")
         rows.append(
-            -3.2
+            -2.6
             + plan.coinvent_data * environment.exposed(register, "data", year)
             + plan.coinvent_distance * far
             + plan.coinvent_digital * digital
