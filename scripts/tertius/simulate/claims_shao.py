@@ -33,9 +33,9 @@ SHAO: Mapping[str, Entry] = {
         "wide search outside moves patents more than R&D does",
     ),
     "B16": (
-        "opposite",
-        ("formation.prox",),
-        "partners are near in class: each adds fewer classes than in networks rewired at random",
+        "false",
+        (),
+        "more partners reach more classes, but no more than in networks rewired at random",
     ),
     "B17": ("true", ("outcome.log1p_deg",)),
     "B18": ("false", (), "orientations move neither stability nor breakthroughs"),

@@ -19,7 +19,7 @@ FURTHER: Mapping[str, str] = {
     "below_deg": "small_med:log1p(deg)",
     "small_hub": "small:tie_to_hub",
     "small_subsidy": "small:subsidy",
-    "trad_market": "ind_trad:log1p(deg_market)",
+    "it_market": "ind_it:log1p(deg_market)",
     "inst_breadth": "inst:sbreadth",
     "rd_breadth": "rdint:sbreadth",
     "rd_deg": "rdint:log1p(deg)",
@@ -45,31 +45,28 @@ FURTHER: Mapping[str, str] = {
 }
 """Name in the plan -> term as the codebook would write it, each factor on its scale."""
 
-LARGEST = 2.5
-"""Columns are cut at this, so that no product rules the index."""
-
 
 def columns(x: Mapping[str, Floats]) -> dict[str, Floats]:
     """The columns of the further terms, shape (n,) each, by their names in the plan.
 
-    Undefined variables and their products are 0. Groups (small, IT, traditional, tied to hubs)
+    Undefined variables and their products are 0. Groups (small, IT, tied to hubs)
     enter products less one half.
 
     Args:
         x: ties (ln(1 + deg) less its mean), sh, turb, inst, digital, rd_int, subsidy, sbreadth,
-            depth, sharing, sites, compl, large, small, it, trad, pilot, ip, regional, and the
+            depth, sharing, sites, compl, large, small, it, pilot, ip, regional, and the
             portfolio measures pdiv, tstr, reconf_s, reconf_f, instab, geodist, gov_r, hub,
             deg_market, shock.
     """
     measured = {**x, "rdint": x["rd_int"]}
-    z = {name: scaled(measured[name], name) for name in (
+    z = {name: scaled(measured[name], name, cut=None) for name in (
         "sh", "turb", "inst", "digital", "rdint", "subsidy", "pdiv", "tstr", "reconf_s",
         "reconf_f", "instab", "geodist", "inst_dist", "culture", "compl", "sites",
         "gov_r", "sbreadth",
     )}  # fmt: skip
-    deg = np.clip(x["ties"] / SCALES["log1p(deg)"][1], -LARGEST, LARGEST)
-    market = scaled(np.log1p(x["deg_market"]), "log1p(deg_market)")
-    held = {
+    deg = x["ties"] / SCALES["log1p(deg)"][1]
+    market = scaled(np.log1p(x["deg_market"]), "log1p(deg_market)", cut=None)
+    return {
         "pilot": x["pilot"],
         "ip": x["ip"],
         "shock": x["shock"],
@@ -77,7 +74,7 @@ def columns(x: Mapping[str, Floats]) -> dict[str, Floats]:
         "below_deg": (0.5 - x["large"]) * deg,
         "small_hub": (x["small"] - 0.5) * (x["hub"] - 0.5),
         "small_subsidy": (x["small"] - 0.5) * z["subsidy"],
-        "trad_market": (x["trad"] - 0.5) * market,
+        "it_market": (x["it"] - 0.5) * market,
         "inst_breadth": z["inst"] * z["sbreadth"],
         "rd_breadth": z["rdint"] * z["sbreadth"],
         "rd_deg": z["rdint"] * deg,
@@ -101,7 +98,6 @@ def columns(x: Mapping[str, Floats]) -> dict[str, Floats]:
         "it_regional": (x["it"] - 0.5) * x["regional"],
         "it_sharing": (x["it"] - 0.5) * x["sharing"],
     }
-    return {name: np.clip(values, -LARGEST, LARGEST) for name, values in held.items()}
 
 
 def further_index(plan: FurtherPlan, x: Mapping[str, Floats]) -> Floats:
@@ -116,7 +112,7 @@ LATENT = ("depth", "sharing", "recombine", "sites", "it_sharing")
 """Terms on the construct behind a variable: what the records show of it is noisy."""
 SCALED_AS = {"culture_dist": "culture"}
 """Codebook's name -> name of the scale, where they differ."""
-GROUPS = ("small_med", "small", "ind_trad", "ind_it", "tie_to_hub")
+GROUPS = ("small_med", "small", "ind_it", "tie_to_hub")
 """Dummies that enter products less one half."""
 
 

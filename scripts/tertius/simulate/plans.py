@@ -16,7 +16,7 @@ class FurtherPlan:
     below_deg: float = -0.20
     small_hub: float = 0.28
     small_subsidy: float = -0.18
-    trad_market: float = -0.16
+    it_market: float = 0.16
     inst_breadth: float = -0.095
     rd_breadth: float = 0.08
     rd_deg: float = -0.11

@@ -44,11 +44,12 @@ SCALES: Mapping[str, tuple[float, float]] = {
 """Centre and scale of the variables, near their means and standard deviations on the demo."""
 
 
-def scaled(values: Floats, name: str) -> Floats:
-    """(x - centre) / scale of a variable, cut at 2.5 standard deviations; 0 where undefined."""
+def scaled(values: Floats, name: str, cut: float | None = 2.5) -> Floats:
+    """(x - centre) / scale of a variable, 0 where undefined; cut at so many standard deviations."""
     centre, scale = SCALES[name]
     z = (np.asarray(values, dtype=np.float64) - centre) / scale
-    return np.clip(np.where(np.isfinite(z), z, 0.0), -2.5, 2.5)
+    known = np.where(np.isfinite(z), z, 0.0)
+    return known if cut is None else np.clip(known, -cut, cut)
 
 
 def logistic(x: Floats) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from . import catalogue, regressors
+from . import regressors
 from .deals import Deal
 from .environment import Accounts, Environment
 from .ledgers import Standing
@@ -68,8 +68,6 @@ def standing(settings: WorldSettings, scene: Scenery, row: int) -> dict[str, Flo
     environment, accounts = scene.environment, scene.accounts
     padding = np.full(register.n - register.n_firms, np.nan)
     before = scene.states[row - 1] if row else sp.csr_array(scene.states[row].shape)
-    groups = np.array([group == "traditional" for _, group, _ in catalogue.INDUSTRIES])
-    traditional = (register.industry >= 0) & groups[register.industry]
 
     def under(kind: str) -> Floats:
         return environment.exposed(register, kind, year).astype(np.float64)
@@ -87,7 +85,6 @@ def standing(settings: WorldSettings, scene: Scenery, row: int) -> dict[str, Flo
         "large": np.concatenate([scene.standing.large, np.zeros(len(padding))]),
         "small": np.concatenate([scene.standing.small, np.zeros(len(padding))]),
         "it": register.is_it().astype(np.float64),
-        "trad": traditional.astype(np.float64),
         "pilot": under("pilot"),
         "ip": under("ip"),
         "data": under("data"),

@@ -11,7 +11,7 @@ import polars as pl
 from . import catalogue
 from .claim_truth import claims_as_data
 from .environment import Environment, industry_code
-from .further import FURTHER, LARGEST, LATENT, further_centres, further_terms
+from .further import FURTHER, LATENT, further_centres, further_terms
 from .organisations import Register, cities
 from .outcome import REGRESSORS, Centres, coefficients
 from .scales import SCALES
@@ -110,8 +110,7 @@ def _outcome(settings: WorldSettings, centres: Centres) -> dict[str, Any]:
             "sbreadth": plan.breadth_centre,
             **further_centres(),
         },
-        "centred": "All variables of several terms are centred in all of them; products beside the "
-        f"main ones, and their factors, are cut at {LARGEST} standard deviations.",
+        "centred": "All variables of several terms are centred in all of them.",
         "latent": {FURTHER[name]: getattr(settings.further, name) for name in LATENT},
         "dispersion": settings.patents.dispersion,
         "firm_effect_sd": round(
