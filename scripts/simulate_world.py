@@ -7,6 +7,7 @@ from pathlib import Path
 from tertius.simulate import null_world, settings_for, simulate_world, write_world
 
 DEMO_SEED = 20250807
+DEMO = Path(__file__).resolve().parents[1] / "data" / "raw" / "demo"
 
 
 def main(*, firms: int, out: str, seed: int, null: bool = False) -> None:
@@ -33,7 +34,7 @@ def main(*, firms: int, out: str, seed: int, null: bool = False) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--firms", type=int, default=1000, help="number of firms (at least 40)")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--out", type=Path, default=DEMO, help="folder to write to")
     parser.add_argument("--seed", type=int, default=DEMO_SEED)
     parser.add_argument("--null", action="store_true", help="a world with every slope zero")
     return parser.parse_args()

@@ -105,3 +105,29 @@ GIVEN = ("Ai", "Bao", "Bin", "Bo", "Chang", "Chao", "Chun", "Da", "De", "Fang", 
 FUNCTIONS = ("RD", "license", "manufacture", "marketing", "supply", "standard", "other")
 FORMS = ("equity_jv", "minority_equity", "joint_rd", "licence", "marketing", "manufacturing",
          "supply")  # fmt: skip
+CLAUSES = ("ip", "confidentiality", "exclusivity")
+"""What the contract of a deal may provide for."""
+TECHNOLOGY_FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("artificial intelligence", ("G06N", "G06F", "G06Q", "G06T", "G10L")),
+    ("fifth generation networks", ("H04L", "H04W", "H04B", "H04N", "H04M")),
+    ("internet of things", ("G08B", "G16H", "G05B", "G07C", "G01D", "G01S")),
+    ("semiconductors", ("H01L", "H10B", "G11C", "G02F", "G09G")),
+    ("new materials", ("D01F", "C30B", "C04B", "C22C", "C09D", "C08K", "C08L")),
+    ("equipment", ("B60W", "B62D", "F16D", "F04D", "F04B", "B23K", "B21D", "B23P")),
+    ("life sciences", ("A61K", "C07D", "A61P", "A61B")),
+)
+"""Technology fields and their IPC4 subclasses."""
+CHOKE_CLASSES = (("H01L", "2004-05-01"), ("G03F", "2004-05-01"), ("H10B", "2005-09-01"),
+                 ("G06N", "2006-03-01"), ("H04W", "2006-03-01"))  # fmt: skip
+"""Classes under export control and the day from which on."""
+MULTILATERAL = (("DE", "2003-01-01"), ("KR", "2005-07-01"))
+"""Countries of a multilateral agreement and the day of their accession."""
+CULTURES: tuple[tuple[str, tuple[int, int, int, int]], ...] = (
+    ("CN", (80, 20, 66, 30)),
+    ("US", (40, 91, 62, 46)),
+    ("JP", (54, 46, 95, 92)),
+    ("DE", (35, 67, 66, 65)),
+    ("KR", (60, 18, 39, 85)),
+)
+"""Country; power distance, individualism, masculinity and uncertainty avoidance (Hofstede 2001)."""
+CULTURE_DIMENSIONS = ("power_distance", "individualism", "masculinity", "uncertainty_avoidance")

@@ -6,6 +6,7 @@ Only patents published before the year are cited, the better and younger ones mo
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -21,6 +22,9 @@ _SAME_CLASS = 0.79
 
 _FEW = 9
 """Up to so many citations all ways to split them over classes are weighed."""
+
+_NEWEST = 1
+"""Publications of so many years before the last one at most count among the newest."""
 
 _ROUNDS = 8
 """A citation that hits a forbidden patent is redrawn at most so often, then left out."""
@@ -91,7 +95,7 @@ def cite(
     stock: Patents,
     new_rows: Ints,
     state: sp.csr_array,
-    breadth: Floats,
+    search: Search,
     seed: int,
     year: int,
 ) -> tuple[Ints, Ints]:
@@ -99,7 +103,8 @@ def cite(
 
     The citations of the patents that an organisation plans are split between its own patents,
     those of its partners and external ones; the external ones spread over classes so that their
-    diversity follows `breadth`, shape (n,).
+    diversity follows the planned breadth. Within its class an external citation repeats one of the
+    five years before, goes to the newest patents, or to any.
     """
     rng = stream(seed, "citations", year)
     known = np.flatnonzero(stock.publication < dt.date(year, 1, 1).toordinal())
@@ -110,10 +115,52 @@ def cite(
     by_class = _Urn(stock.classes[known, 0], known, weight, settings.n_classes)
     rows, columns = np.nonzero(stock.owners[known] >= 0)
     by_owner = _Urn(stock.owners[known][rows, columns], known[rows], weight[rows], register.n)
+    new = age <= _NEWEST
+    newest = _Urn(stock.classes[known[new], 0], known[new], weight[new], settings.n_classes)
+    org, again = search.past(stock, year)
+    kept = org * settings.n_classes + stock.classes[again, 0]
+    past = _Urn(kept, again, np.ones(len(again)), register.n * settings.n_classes)
     tied = state.toarray() > 0.0
-    citing, lead, urn, key = _plan(settings, register, stock, new_rows, tied, by_owner, breadth,
-                                   rng)  # fmt: skip
-    return _draw(stock, citing, lead, urn, key, (by_class, by_owner), tied, rng)
+    planned = _plan(settings, register, stock, new_rows, tied, (by_class, by_owner, past, newest),
+                    search, rng)  # fmt: skip
+    return _draw(stock, planned, (by_class, by_owner, past, newest), tied, rng)
+
+
+@dataclass(frozen=True)
+class Search:
+    """How organisations search in a year, shape (n,) each, and the citations of earlier years.
+
+    Attributes:
+        breadth: planned class diversity of external citations.
+        own, near: shares of citations of own and of partners' patents.
+        repeat, recent: shares of external citations that repeat one, that go to the newest.
+        made: (citing, cited) rows of the stock of all years before.
+    """
+
+    breadth: Floats
+    own: Floats
+    near: Floats
+    repeat: Floats
+    recent: Floats
+    made: tuple[Ints, Ints]
+
+    def past(self, stock: Patents, year: int) -> tuple[Ints, Ints]:
+        """(organisation, cited patent) of the citations of the five years before."""
+        citing, cited = self.made
+        late = stock.year[citing] >= year - 5
+        row, column = np.nonzero(stock.owners[citing[late]] >= 0)
+        return stock.owners[citing[late]][row, column], cited[late][row]
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """Planned citations as columns: citing row, planner, urn, key in it, class of external ones."""
+
+    citing: Ints
+    lead: Ints
+    urn: Ints
+    key: Ints
+    field: Ints
 
 
 class _Urn:
@@ -143,16 +190,16 @@ def _plan(
     stock: Patents,
     new_rows: Ints,
     tied: Flags,
-    by_owner: _Urn,
-    breadth: Floats,
+    urns: tuple[_Urn, _Urn, _Urn, _Urn],
+    search: Search,
     rng: np.random.Generator,
-) -> tuple[Ints, Ints, Ints, Ints]:
-    """For each citation: citing row, planner, urn (0 class, 1 owner) and key in the urn."""
-    plan = settings.patents
+) -> _Planned:
+    """Urn of each citation: 0 class, 1 owner, 2 cited before, 3 newest of the class."""
+    by_owner = urns[1]
     planners = stock.planner[new_rows]
     load = np.bincount(stock.owners[new_rows][stock.owners[new_rows] >= 0], minlength=register.n)
     met = np.zeros((register.n, settings.n_classes), dtype=np.int64)
-    blocks: list[tuple[Ints, Ints, Ints, Ints]] = []
+    blocks: list[tuple[Ints, ...]] = []
     present = np.unique(planners)
     for org in present[np.argsort(load[present], kind="stable")].tolist():
         mine = new_rows[planners == org]
@@ -161,19 +208,40 @@ def _plan(
         partners = partners[by_owner.filled(partners)]
         has_own = bool(by_owner.filled(np.array([org]))[0])
         odds = rng.random(len(slots))
-        n_self = int((odds < plan.self_share).sum()) if has_own else 0
-        n_partner = int((odds > 1.0 - plan.partner_share).sum()) if len(partners) else 0
+        n_self = int((odds < search.own[org]).sum()) if has_own else 0
+        n_partner = int((odds > 1.0 - search.near[org]).sum()) if len(partners) else 0
         n_external = len(slots) - n_self - n_partner
         near = rng.choice(partners, size=n_partner) if n_partner else partners[:0]
-        fields = _external_classes(register, org, n_external, float(breadth[org]), met[org], rng)
+        fields = _external_classes(
+            register, org, n_external, float(search.breadth[org]), met[org], rng
+        )
         mates = stock.owners[slots[:n_external]]
         row, column = np.nonzero((mates >= 0) & (mates != org))
         np.add.at(met, (mates[row, column], fields[row]), 1)
-        key = np.concatenate([fields, np.full(n_self, org), near]).astype(np.int64)
-        urn = np.repeat((0, 1), (n_external, n_self + n_partner))
-        blocks.append((slots, np.full(len(slots), org), urn, key))
-    columns = [np.concatenate([block[k] for block in blocks]) for k in range(4)]
-    return columns[0], columns[1], columns[2], columns[3]
+        kind, place = _sources(settings, org, fields, urns, search, rng)
+        key = np.concatenate([place, np.full(n_self, org), near]).astype(np.int64)
+        urn = np.concatenate([kind, np.ones(n_self + n_partner, dtype=np.int64)])
+        field = np.concatenate([fields, np.zeros(n_self + n_partner, dtype=np.int64)])
+        blocks.append((slots, np.full(len(slots), org), urn, key, field))
+    columns = [np.concatenate([block[k] for block in blocks]) for k in range(5)]
+    return _Planned(*columns)
+
+
+def _sources(
+    settings: WorldSettings,
+    org: int,
+    fields: Ints,
+    urns: tuple[_Urn, _Urn, _Urn, _Urn],
+    search: Search,
+    rng: np.random.Generator,
+) -> tuple[Ints, Ints]:
+    """Urn and key of external citations of the given classes."""
+    draws = rng.random((2, len(fields)))
+    before = org * settings.n_classes + fields
+    again = (draws[0] < search.repeat[org]) & urns[2].filled(before)
+    newest = ~again & (draws[1] < search.recent[org]) & urns[3].filled(fields)
+    kind = np.where(again, 2, np.where(newest, 3, 0))
+    return kind, np.where(again, before, fields)
 
 
 def _external_classes(
@@ -200,27 +268,27 @@ def _external_classes(
 
 def _draw(
     stock: Patents,
-    citing: Ints,
-    lead: Ints,
-    urn: Ints,
-    key: Ints,
-    urns: tuple[_Urn, _Urn],
+    planned: _Planned,
+    urns: tuple[_Urn, _Urn, _Urn, _Urn],
     tied: Flags,
     rng: np.random.Generator,
 ) -> tuple[Ints, Ints]:
     """Draw the cited patents; external ones belong to no partner, and no pair comes twice."""
+    citing, lead, urn, key = planned.citing, planned.lead, planned.urn.copy(), planned.key.copy()
     cited = np.full(len(citing), -1, dtype=np.int64)
     padded = np.pad(tied, ((0, 0), (0, 1)))
     todo = np.flatnonzero(np.where(urn == 0, urns[0].filled(np.where(urn == 0, key, 0)), True))
-    for _ in range(_ROUNDS):
-        for kind in (0, 1):
+    for turn in range(_ROUNDS):
+        if turn == _ROUNDS // 2:
+            todo = _relaxed(planned, todo, urn, key, urns[0])
+        for kind, _ in enumerate(urns):
             now = todo[urn[todo] == kind]
             cited[now] = urns[kind].draw(key[now], rng)
         owners = stock.owners[cited[todo]]
         ours = (owners == lead[todo][:, None]).any(axis=1) | padded[
             lead[todo][:, None], owners
         ].any(axis=1)
-        cited[todo[(urn[todo] == 0) & ours]] = -1
+        cited[todo[(urn[todo] != 1) & ours]] = -1
         cited[_repeats(citing, cited)] = -1
         todo = todo[cited[todo] < 0]
         if len(todo) == 0:
@@ -228,6 +296,14 @@ def _draw(
     made = np.flatnonzero(cited >= 0)
     made = made[np.lexsort((cited[made], citing[made]))]
     return citing[made], cited[made]
+
+
+def _relaxed(planned: _Planned, todo: Ints, urn: Ints, key: Ints, by_class: _Urn) -> Ints:
+    """Citations that find nothing again or new take any patent of their class."""
+    stuck = todo[urn[todo] > 1]
+    urn[stuck], key[stuck] = 0, planned.field[stuck]
+    known = by_class.filled(np.where(urn[todo] == 1, 0, key[todo]))
+    return np.asarray(todo[(urn[todo] == 1) | known])
 
 
 def _repeats(citing: Ints, cited: Ints) -> Ints:

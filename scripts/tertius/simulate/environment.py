@@ -14,22 +14,46 @@ from .settings import Flags, Floats, Ints, WorldSettings
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy: regional ones aim at a home city, industry ones at an industry (else -1)."""
+    """One policy: industry ones aim at an industry, all others at a home city (else -1)."""
 
     city: int
     industry: int
     announced: tuple[int, int]
     effective: int
+    kind: str = "regional"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Industry sales (years, industries), turbulence z (years, organisations; NaN undefined)."""
+    """Industry sales (years, industries), turbulence z (years, organisations; NaN undefined).
+
+    `shocked` marks organisations that a disaster or a listing hits in a year (years,
+    organisations); `indices` are those of the provinces by (name, year).
+    """
 
     sales: Floats
     dynamism: Floats
     turbulence: Floats
     policies: tuple[Policy, ...]
+    shocked: Flags
+    indices: tuple[tuple[str, int, float, float], ...] = ()
+
+    def exposed(self, register: Register, kind: str, year: int) -> Flags:
+        """Organisations under a policy of a kind on 31 December of the year, shape (n,)."""
+        under = np.zeros(register.n, dtype=np.bool_)
+        for policy in self.policies:
+            if policy.kind == kind and policy.effective <= year:
+                place = register.city == policy.city if policy.city >= 0 else (
+                    register.industry == policy.industry)  # fmt: skip
+                under |= place
+        return under
+
+    def index(self, register: Register, settings: WorldSettings, column: int, year: int) -> Floats:
+        """An index (0 institutions, 1 digital) of the organisations' provinces; NaN abroad."""
+        known = {name: row[column] for name, when, *row in self.indices if when == year}
+        places = cities(settings)
+        by_city = np.array([known.get(place[1], np.nan) for place in places])
+        return np.asarray(by_city[register.city])
 
 
 @dataclass(frozen=True)
@@ -70,7 +94,12 @@ def draw_environment(settings: WorldSettings, register: Register, seed: int) -> 
         turbulence[row] = turbulence_z(
             dynamism[row], register.industry, register.living_firms(year)
         )
-    return Environment(sales, dynamism, turbulence, _draw_policies(settings, seed))
+    policies = (*_draw_policies(settings, seed), *_draw_further_policies(settings, seed))
+    shocked = stream(seed, "shocks").random(turbulence.shape) < settings.share_shocked
+    for row, year in enumerate(settings.years):
+        shocked[row] &= register.alive(year)
+    indices = tuple(draw_regions(settings, seed))
+    return Environment(sales, dynamism, turbulence, policies, shocked, indices)
 
 
 def turbulence_z(dynamism: Floats, industry: Ints, frame: Flags) -> Floats:
@@ -90,7 +119,7 @@ def _draw_industry_sales(settings: WorldSettings, seed: int) -> Floats:
     rng = stream(seed, "industry sales")
     n_years, k = len(settings.years), settings.n_industries
     log_noise = np.log(0.06) + 0.15 * rng.standard_normal(k)
-    log_noise = log_noise + autoregression(rng, k, n_years, 0.8, 0.5)
+    log_noise = log_noise + autoregression(rng, k, n_years, 0.8, 0.4)
     growth = rng.uniform(0.02, 0.08, k)
     level = np.exp(rng.uniform(7.0, 9.0, k) + growth * np.arange(n_years)[:, None])
     shock = np.clip(rng.standard_normal((n_years, k)), -2.5, 2.5)
@@ -116,8 +145,28 @@ def _draw_policies(settings: WorldSettings, seed: int) -> tuple[Policy, ...]:
     old = rng.permutation(np.arange(1, settings.n_industries, 2))[: n_targets // 2]
     for industry in np.sort(np.concatenate([it, old])):
         year = int(rng.integers(first + 1, last))
-        policies.append(Policy(-1, int(industry), (year - 1, int(rng.integers(3, 12))), year))
+        announced = (year - 1, int(rng.integers(3, 12)))
+        policies.append(Policy(-1, int(industry), announced, year, "industry"))
     return tuple(policies)
+
+
+CITY_KINDS = ("pilot", "ip", "data")
+"""Kinds of policies of cities beside the regional ones, each in half of the cities."""
+
+
+def _draw_further_policies(settings: WorldSettings, seed: int) -> list[Policy]:
+    """Pilots, policies of intellectual property and of data, staggered like the regional ones."""
+    rng = stream(seed, "further policies")
+    first, last = settings.analysis_first + 2, settings.analysis_last - 2
+    waves = np.linspace(first, last, 6).round().astype(int)
+    policies = []
+    for kind in CITY_KINDS:
+        half = np.sort(rng.choice(settings.n_cities, settings.n_cities // 2, replace=False))
+        years = rng.permutation(np.resize(waves, len(half)))
+        for city, year in zip(half.tolist(), years.tolist(), strict=True):
+            announced = (year - 1, int(rng.integers(3, 12)))
+            policies.append(Policy(city, -1, announced, year, kind))
+    return policies
 
 
 def policy_pull(
@@ -125,12 +174,12 @@ def policy_pull(
 ) -> Floats:
     """What the policies in force add to an organisation's log odds of a new tie, shape (n,)."""
     plan = settings.formation
+    in_force = [policy for policy in policies if policy.effective <= year]
     regional = np.zeros(register.n, dtype=np.bool_)
     industrial = np.zeros(register.n, dtype=np.bool_)
-    for policy in policies:
-        if policy.effective <= year:
-            regional |= (policy.city >= 0) & (register.city == policy.city)
-            industrial |= (policy.industry >= 0) & (register.industry == policy.industry)
+    for policy in in_force:
+        regional |= (policy.kind == "regional") & (register.city == policy.city)
+        industrial |= (policy.kind == "industry") & (register.industry == policy.industry)
     firm = register.industry >= 0
     size = np.where(register.is_it(), plan.policy_it, plan.policy_traditional)
     return np.asarray((regional & firm) * size + industrial * plan.policy_industry)
@@ -168,7 +217,7 @@ def draw_accounts(settings: WorldSettings, register: Register, seed: int) -> Acc
     rd[rng.random((n_years, n)) < shy] = np.nan
     leverage = np.clip(rng.normal(0.45, 0.12, n) + wander(0.08), 0.05, 0.95)
     roa = 0.05 + rng.normal(0.0, 0.03, n) + wander(0.04, 0.5)
-    staff = np.exp(np.log(assets) * 0.8 + rng.normal(1.0, 0.4, n) + wander(0.1))
+    staff = np.exp(np.log(assets) * 0.8 + rng.normal(1.9, 0.4, n) + wander(0.1))
     rounded = np.asarray(np.round(assets, 1), dtype=np.float64)
     return Accounts(
         assets=rounded,

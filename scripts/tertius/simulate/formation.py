@@ -14,34 +14,12 @@ import scipy.sparse as sp
 
 from . import catalogue
 from .chance import autoregression, stream
+from .deals import STILL_OPEN, UNKNOWN_SPAN, Deal, state_of
 from .environment import Environment, policy_pull
 from .organisations import NEVER, Register, kilometres
-from .settings import Floats, WorldSettings
-
-UNKNOWN_SPAN = 5
-"""Calendar years on whose last day a deal of unknown end counts as active, its first included."""
-
-_EXPORT_DAY = dt.date(2021, 6, 30).toordinal()
-
-
-@dataclass(frozen=True)
-class Deal:
-    """One alliance: ordinals of its days (`ended` 0 where the record has no end date)."""
-
-    announced: int
-    ended: int
-    members: tuple[int, ...]
-    form: str
-    functions: tuple[str, ...]
-
-    def active(self, year: int) -> bool:
-        """In force on 31 December of `year`; without an end date for `UNKNOWN_SPAN` years."""
-        day = dt.date(year, 12, 31).toordinal()
-        if self.announced > day:
-            return False
-        if self.ended:
-            return self.ended > day
-        return year < dt.date.fromordinal(self.announced).year + UNKNOWN_SPAN
+from .portfolios import Memory, Portfolios, portfolios
+from .settings import Flags, Floats, WorldSettings
+from .terminations import close_the_rest, terminate
 
 
 @dataclass(frozen=True)
@@ -71,20 +49,13 @@ def draw_leanings(settings: WorldSettings, register: Register, seed: int) -> Lea
     )
 
 
-def state_of(deals: list[Deal], n: int, year: int) -> sp.csr_array:
-    """Weighted ties on 31 December: 1/(k - 1) from each active deal of k parties; (n, n)."""
-    rows, columns, weights = [], [], []
-    for deal in deals:
-        if deal.active(year):
-            k = len(deal.members)
-            for a in deal.members:
-                for b in deal.members:
-                    if a != b:
-                        rows.append(a)
-                        columns.append(b)
-                        weights.append(1.0 / (k - 1))
-    cells = (np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64))
-    return sp.csr_array(sp.coo_array((np.array(weights, dtype=np.float64), cells), shape=(n, n)))
+@dataclass(frozen=True)
+class Alliances:
+    """All deals in order of year, and the portfolios on 31 December of each raw year."""
+
+    deals: list[Deal]
+    portfolios: list[Portfolios]
+    states: list[sp.csr_array]
 
 
 def draw_deals(
@@ -93,27 +64,100 @@ def draw_deals(
     environment: Environment,
     leanings: Leanings,
     seed: int,
-) -> list[Deal]:
-    """All deals of the raw years, in order of year."""
+) -> Alliances:
+    """Run the years: deals end, others are signed, and portfolios follow."""
+    fixed = pair_utility(settings, register)
+    other_field = register.main_class[:, None] != register.main_class[None, :]
+    last_tied = np.full((register.n, register.n), -NEVER, dtype=np.int16)
+    memory, ongoing = Memory.of(register.n), list[int]()
+    made = Alliances([], [], [])
+    deals = made.deals
+    state = sp.csr_array((register.n, register.n))
+    for row, year in enumerate(settings.years):
+        past = made.portfolios[-1] if made.portfolios else None
+        utility = fixed.total + _structure(
+            settings, register, environment, leanings, state, last_tied, other_field, row, fixed,
+            past,
+        )  # fmt: skip
+        closed = terminate(settings, register, environment, deals, ongoing, past, row, seed)
+        pull = policy_pull(settings, register, environment.policies, year)
+        new = _new_deals(settings, register, leanings, utility, pull, past, seed, year)
+        deals += new
+        ongoing = [k for k in (*ongoing, *range(len(deals) - len(new), len(deals)))
+                   if deals[k].active(year)]  # fmt: skip
+        hit = environment.shocked[row] | (register.died == year)
+        active = [deals[k] for k in ongoing]
+        state = state_of(active, register.n, year)
+        made.states.append(state)
+        incoming = _incoming(new, last_tied, year)
+        held = portfolios(register, active, state, memory, hit, closed, year)
+        made.portfolios.append({**held, "newtie_in": incoming})
+        last_tied[state.toarray() > 0.0] = year
+    close_the_rest(settings, register, deals, seed)
+    return made
+
+
+def _incoming(new: list[Deal], last_tied: np.typing.NDArray[np.int16], year: int) -> Floats:
+    """New partners (none in the five years before) that proposed the deal, shape (n,)."""
+    found = np.zeros(len(last_tied))
+    for first, second in {(m, d.initiator) for d in new for m in d.members if d.active(year)}:
+        found[first] += first != second and last_tied[first, second] < year - 5
+    return found
+
+
+@dataclass(frozen=True)
+class PairUtility:
+    """What a pair's profiles and places add to its log odds, its distance ln(1 + km), whether it
+    crosses a border (n, n); and which organisations are of information technology (n,)."""
+
+    total: Floats
+    distance: Floats
+    foreign: Flags
+    it: Floats
+
+
+def pair_utility(settings: WorldSettings, register: Register) -> PairUtility:
+    """Proximity, complementarity (more so in IT and where the own field is far from the best of the
+    industry) and distance of all pairs, each of shape (n, n)."""
     plan = settings.formation
     prox = cosines(register.profile)
     distance = np.log1p(kilometres(register.latitude, register.longitude))
-    fixed = plan.prox * prox + plan.prox_squared * prox**2 + plan.distance * distance
-    other_field = register.main_class[:, None] != register.main_class[None, :]
-    last_tied = np.full((register.n, register.n), -NEVER, dtype=np.int16)
-    deals: list[Deal] = []
-    ongoing: list[Deal] = []
-    for row, year in enumerate(settings.years):
-        state = state_of(ongoing, register.n, year - 1)
-        utility = fixed + _structure(settings, environment, leanings, state, last_tied, other_field,
-                                     row)  # fmt: skip
-        pull = policy_pull(settings, register, environment.policies, year)
-        new = _new_deals(settings, register, leanings, utility, pull, seed, year)
-        deals += new
-        ongoing = [deal for deal in ongoing if deal.active(year)] + new
-        tied = state_of(ongoing, register.n, year).toarray() > 0.0
-        last_tied[tied] = year
-    return deals
+    extra = complementarity(register.profile) - 0.05
+    it, gap = register.is_it().astype(np.float64), resource_gap(register)
+    strength = plan.compl + 0.5 * plan.compl_it * (it[:, None] + it[None, :])
+    strength = strength + 0.5 * plan.gap_compl * (gap[:, None] + gap[None, :])
+    total = plan.prox * prox + plan.prox_squared * prox**2 + plan.distance * distance
+    lands = np.unique(np.array(register.countries), return_inverse=True)[1]
+    return PairUtility(total + strength * extra, distance, lands[:, None] != lands[None, :], it)
+
+
+def complementarity(profile: Floats) -> Floats:
+    """Same IPC3 class, other IPC4 subclass: sum of smaller shares in the first less the second."""
+    coarse = np.unique([code[:3] for code in catalogue.CLASSES[: profile.shape[1]]],
+                       return_inverse=True)[1]  # fmt: skip
+    wide = np.zeros((len(profile), int(coarse.max()) + 1))
+    np.add.at(wide.T, coarse, profile.T)
+
+    def overlap(x: Floats) -> Floats:
+        total = np.zeros((len(x), len(x)))
+        for column in x.T:
+            total += np.minimum(column[:, None], column[None, :])
+        return total
+
+    return np.asarray(np.round(overlap(wide) - overlap(profile), 10))
+
+
+def resource_gap(register: Register) -> Floats:
+    """1 - cosine of the own profile with the mean one of the industry, as z; 0 for non-firms."""
+    gap = np.zeros(register.n)
+    for industry in np.unique(register.industry[register.industry >= 0]):
+        own = np.flatnonzero(register.industry == industry)
+        middle = register.profile[own].mean(axis=0)
+        length = np.sqrt((register.profile[own] ** 2).sum(axis=1) * (middle**2).sum())
+        gap[own] = 1.0 - register.profile[own] @ middle / length
+    firms = register.industry >= 0
+    spread = float(gap[firms].std()) or 1.0
+    return np.where(firms, (gap - gap[firms].mean()) / spread, 0.0)
 
 
 def cosines(profile: Floats) -> Floats:
@@ -124,12 +168,15 @@ def cosines(profile: Floats) -> Floats:
 
 def _structure(
     settings: WorldSettings,
+    register: Register,
     environment: Environment,
     leanings: Leanings,
     state: sp.csr_array,
     last_tied: np.typing.NDArray[np.int16],
     other_field: np.typing.NDArray[np.bool_],
     row: int,
+    pair: PairUtility,
+    past: Portfolios | None,
 ) -> Floats:
     """Log odds that come from the network and the leanings of the year, symmetric (n, n).
 
@@ -144,8 +191,12 @@ def _structure(
     prior = last_tied >= year - 5
     shaken = environment.turbulence[max(row - 1, 0)]
     shaken = np.where(np.isfinite(shaken), shaken, 0.0)
-    activity, closure = leanings.activity[row] + crowded, leanings.closure[row]
+    own = plan.turb * shaken + plan.it_activity * pair.it
+    if past is not None:
+        own = own + plan.shock_holes * past["shock"] * np.nan_to_num(past["sh"] - 0.6)
+    activity, closure = leanings.activity[row] + crowded + own, leanings.closure[row]
     bridging = leanings.bridging[row]
+    pilot = environment.exposed(register, "pilot", year).astype(np.float64)
     return np.asarray(
         activity[:, None]
         + activity[None, :]
@@ -154,6 +205,8 @@ def _structure(
         + plan.prior_tie * prior
         + plan.current_tie * tied
         + 0.5 * plan.turb_prior * (shaken[:, None] + shaken[None, :]) * prior
+        + plan.common_distance * common * (pair.distance - 6.0)
+        + plan.pilot_foreign * (pilot[:, None] + pilot[None, :]) * pair.foreign
     )
 
 
@@ -163,6 +216,7 @@ def _new_deals(
     leanings: Leanings,
     utility: Floats,
     pull: Floats,
+    past: Portfolios | None,
     seed: int,
     year: int,
 ) -> list[Deal]:
@@ -181,10 +235,8 @@ def _new_deals(
     first, second = np.nonzero(rng.random(chance.shape) < chance)
     parties: list[tuple[int, ...]] = [(int(a), int(b)) for a, b in zip(first, second, strict=True)]
     parties += _teams(settings, rng, odds, able.sum() * settings.formation.team_rate)
-    return [
-        _sign(settings, register, leanings.exploring[year - settings.first_year], rng, year, team)
-        for team in parties
-    ]
+    exploring = leanings.exploring[year - settings.first_year]
+    return [_sign(settings, register, exploring, rng, year, team, past) for team in parties]
 
 
 def _teams(
@@ -210,23 +262,35 @@ def _sign(
     rng: np.random.Generator,
     year: int,
     members: tuple[int, ...],
+    past: Portfolios | None,
 ) -> Deal:
-    """Give one deal its days, functions and form; it ends at the latest when a member dissolves."""
-    start = dt.date(year, 1, 1).toordinal()
-    announced = start + int(rng.integers(0, 358))
-    months = 6.0 + rng.gamma(3.0, (12.0 * settings.formation.mean_years - 6.0) / 3.0)
-    ended = announced + int(months * 30.4)
-    deaths = [int(register.dissolved[m]) for m in members if register.died[m] != NEVER]
-    ended = min([ended, *deaths])
-    if ended > _EXPORT_DAY:
-        ended = _EXPORT_DAY - int(rng.integers(0, 330))
-    if dt.date.fromordinal(ended).month == 12 and dt.date.fromordinal(ended).day == 31:
-        ended -= 1
+    """Give one deal its first day, functions, form, clauses and initiator; its end comes later."""
+    announced = dt.date(year, 1, 1).toordinal() + int(rng.integers(0, 358))
     outlives = all(register.died[m] > year + UNKNOWN_SPAN for m in members)
     unrecorded = rng.random() < settings.faults.missing_ends and outlives
     functions = _functions(rng, float(np.mean([exploring[m] for m in members])), len(members))
     form = _form(rng, functions)
-    return Deal(announced, 0 if unrecorded else ended, members, form, functions)
+    clauses = tuple(name for name in catalogue.CLAUSES if rng.random() < 0.18)
+    return Deal(announced, 0 if unrecorded else STILL_OPEN, members, form, functions, clauses,
+                _initiator(settings, rng, members, past))  # fmt: skip
+
+
+def _initiator(
+    settings: WorldSettings,
+    rng: np.random.Generator,
+    members: tuple[int, ...],
+    past: Portfolios | None,
+) -> int:
+    """Who proposed the deal: those with fewer partners, and fewer deals with each, come to others.
+
+    Log odds of a party fall with its ln(1 + deg) and its deals a partner of the year before.
+    """
+    plan, chosen = settings.formation, list(members)
+    appeal = np.zeros(len(chosen))
+    if past is not None:
+        often = np.nan_to_num(past["freq"][chosen] - 1.0)
+        appeal = plan.appeal_deg * np.log1p(past["deg"][chosen]) + plan.appeal_freq * often
+    return chosen[int(np.argmax(rng.gumbel(size=len(chosen)) - appeal))]
 
 
 def _functions(rng: np.random.Generator, leaning: float, k: int) -> tuple[str, ...]:

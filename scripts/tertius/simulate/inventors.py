@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
+import numpy as np
+import polars as pl
+
+from . import catalogue
 from .chance import stream
 from .names import inventor_names
 from .organisations import Register
 from .patents import Patents
-from .settings import Floats, Ints, WorldSettings
+from .scales import logistic
+from .settings import Flags, Floats, Ints, WorldSettings
 
 _MOVE, _LEAVE = 0.02, 0.04
 """Yearly chances that an inventor moves to another organisation, or is replaced."""
 
 
-def inventor_text(
-    settings: WorldSettings, register: Register, stock: Patents, order: Ints, seed: int
-) -> list[str]:
-    """Inventors of the patents, in this order: up to three of the lead, one of the second."""
+def inventor_rows(
+    settings: WorldSettings,
+    register: Register,
+    stock: Patents,
+    numbers: list[str],
+    abroad: Abroad,
+    seed: int,
+) -> pl.DataFrame:
+    """Inventors of the patents with employer and country: up to three of the lead, one of the
+    second applicant, and some in other countries.
+
+    Args:
+        settings: the world.
+        register: its organisations.
+        stock: all patents.
+        numbers: publication number of each patent.
+        abroad: sites abroad and rates of co-invention across borders.
+        seed: seed of the world.
+    """
     rng = stream(seed, "inventors")
     levels = np.bincount(stock.owners[stock.owners >= 0], minlength=register.n) / len(
         settings.years
@@ -34,11 +54,81 @@ def inventor_text(
         leavers = np.flatnonzero(rng.random(len(home)) < _LEAVE)
         person[leavers] = known + np.arange(len(leavers))
         known += len(leavers)
-    names = inventor_names(stream(seed, "inventor names"), known)
-    return [
-        "; ".join(dict.fromkeys(names[k] for k in crew if k >= 0))
-        for crew in chosen[order].tolist()
-    ]
+    foreign = _abroad(settings, register, stock, abroad, known, seed)
+    names = inventor_names(stream(seed, "inventor names"), foreign.known)
+    columns = np.concatenate([chosen, foreign.person[:, None]], axis=1)
+    row, column = np.nonzero(columns >= 0)
+    second = np.where(stock.owners[:, 1] >= 0, stock.owners[:, 1], stock.owners[:, 0])
+    employer = np.where(column < 3, stock.owners[row, 0], second[row])
+    employer = np.where(column == 4, foreign.employer[row], employer)
+    lands = np.array(register.countries)[employer]
+    country = np.where(column == 4, foreign.country[row], lands)
+    table = pl.DataFrame(
+        {
+            "publication_number": [numbers[k] for k in row],
+            "inventor": [names[k] for k in columns[row, column]],
+            "employer": [register.names[k] for k in employer],
+            "country": country.tolist(),
+        }
+    )
+    return table.unique(["publication_number", "inventor"], keep="first", maintain_order=True).sort(
+        "publication_number", maintain_order=True
+    )
+
+
+@dataclass(frozen=True)
+class Abroad:
+    """Sites by year (years, n, foreign countries) and the log odds that a patent of a lead has an
+    inventor of a foreign organisation (years, n)."""
+
+    sites: Flags
+    together: Floats
+
+
+@dataclass(frozen=True)
+class _Foreign:
+    """The inventor in another country of each patent (-1: none), the employer and the country."""
+
+    person: Ints
+    employer: Ints
+    country: np.typing.NDArray[np.str_]
+    known: int
+
+
+_AT_SITES = 0.35
+"""Share of the patents of a lead with sites abroad that a person at one of them co-invents."""
+
+
+def _abroad(
+    settings: WorldSettings,
+    register: Register,
+    stock: Patents,
+    abroad: Abroad,
+    known: int,
+    seed: int,
+) -> _Foreign:
+    rng = stream(seed, "inventors abroad")
+    p, lead, row = len(stock), stock.owners[:, 0], stock.year - settings.first_year
+    lands = np.array([country for country, *_ in catalogue.FOREIGN])
+    open_sites = abroad.sites[row, lead]
+    pick = np.argmax(open_sites * rng.random((p, len(lands))), axis=1)
+    at_site = open_sites.any(axis=1) & (rng.random(p) < _AT_SITES)
+    before = np.maximum(row - 1, 0)
+    together = ~at_site & (rng.random(p) < logistic(abroad.together[before, lead]))
+    others = np.flatnonzero(np.array(register.countries) != catalogue.HOME_COUNTRY)
+    partner = others[rng.integers(0, len(others), p)]
+    together &= (partner != lead) & (np.array(register.countries)[lead] == catalogue.HOME_COUNTRY)
+    pool = lead * len(lands) + pick + known
+    at_partner = known + register.n * len(lands) + partner * 5 + rng.integers(0, 5, p)
+    person = np.where(at_site, pool, np.where(together, at_partner, -1))
+    used, label = np.unique(person[person >= 0], return_inverse=True)
+    person[person >= 0] = known + label
+    return _Foreign(
+        person,
+        np.where(together, partner, lead),
+        np.where(together, np.array(register.countries)[partner], lands[pick]),
+        known + len(used),
+    )
 
 
 def _crew(home: Ints, person: Ints, owners: Ints, n: int, rng: np.random.Generator) -> Ints:

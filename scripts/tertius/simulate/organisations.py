@@ -39,6 +39,7 @@ class Register:
     parent_to: Ints
     main_class: Ints
     profile: Floats
+    ownership: list[str]
 
     @property
     def n(self) -> int:
@@ -79,7 +80,21 @@ def draw_register(settings: WorldSettings, seed: int) -> Register:
     return Register(
         names, kinds, countries, n_firms, industry, city, latitude, longitude, founded, dissolved,
         born, died, parent, parent_from, parent_to, main_class, profile,
+        _draw_ownership(kinds, countries, stream(seed, "ownership")),
     )  # fmt: skip
+
+
+def _draw_ownership(kinds: list[str], countries: list[str], rng: np.random.Generator) -> list[str]:
+    """State, private or foreign; universities and institutes belong to the state."""
+    draws = rng.random(len(kinds))
+    return [
+        "foreign"
+        if country != catalogue.HOME_COUNTRY
+        else "state"
+        if kind != "firm" or draw < 0.25
+        else "private"
+        for kind, country, draw in zip(kinds, countries, draws, strict=True)
+    ]
 
 
 def cities(settings: WorldSettings) -> list[tuple[str, str, str, float, float]]:
@@ -186,10 +201,15 @@ def draw_profiles(
 
 
 def kilometres(latitude: Floats, longitude: Floats) -> Floats:
-    """Great-circle distances in km between all pairs, shape (n, n) (haversine)."""
-    lat, lon = np.radians(latitude), np.radians(longitude)
+    """Great-circle distances in km between all pairs, shape (n, n)."""
+    return great_circle(latitude[:, None], longitude[:, None], latitude, longitude)
+
+
+def great_circle(lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> Floats:
+    """Great-circle distances in km between places in degrees (haversine), broadcast."""
+    lat_a, lat_b = np.radians(lat_a), np.radians(lat_b)
     half = (
-        np.sin((lat[:, None] - lat[None, :]) / 2.0) ** 2
-        + np.cos(lat)[:, None] * np.cos(lat)[None, :] * np.sin((lon[:, None] - lon) / 2.0) ** 2
+        np.sin((lat_a - lat_b) / 2.0) ** 2
+        + np.cos(lat_a) * np.cos(lat_b) * np.sin((np.radians(lon_a) - np.radians(lon_b)) / 2.0) ** 2
     )
     return np.asarray(2.0 * _EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))))

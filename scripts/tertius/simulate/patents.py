@@ -56,6 +56,22 @@ class Patents:
         return sp.csr_array((each[rows], cells), shape=(len(self), n_classes))
 
 
+@dataclass(frozen=True)
+class Making:
+    """What moves the patents of a year, by organisation, shape (n,) each.
+
+    `quality` is added to log quality, `wait` to the log of days from publication to grant; `joint`,
+    `further`, `far` and `explore` are the rates of `traits`.
+    """
+
+    quality: Floats
+    wait: Floats
+    joint: Floats
+    further: Floats
+    far: Floats
+    explore: Floats
+
+
 def no_patents() -> Patents:
     """An empty stock."""
     empty, padded = np.empty(0, dtype=np.int64), np.empty((0, _MOST), dtype=np.int64)
@@ -76,6 +92,7 @@ def patents_of_year(
     register: Register,
     counts: Ints,
     state: sp.csr_array,
+    making: Making,
     seed: int,
     year: int,
 ) -> Patents:
@@ -86,24 +103,27 @@ def patents_of_year(
         register: its organisations.
         counts: patents of each organisation, shape (n,); joint ones count once for each applicant.
         state: ties on 31 December, from which co-applicants are taken by preference.
+        making: what moves quality, classes, joint patents and grants.
         seed: seed of the world.
         year: priority year.
     """
     rng = stream(seed, "patents", year)
-    owners = _share_out(settings, register, counts, state, rng)
+    owners = _share_out(register, counts, state, making.joint, rng)
+    lead = owners[:, 0]
     planner = _planners(register, owners, counts)
     p = len(owners)
     priority = _priority_days(register, owners, rng, year)
     later = (rng.random(p) < 0.3) * rng.integers(1, 366, p)
     publication = priority + _PUBLISHED_AFTER + rng.integers(0, 28, p)
-    granted = publication + rng.integers(180, 1300, p)
+    wait = rng.integers(180, 1300, p) * np.exp(making.wait[lead])
+    granted = publication + wait.round().astype(np.int64)
     order = np.lexsort((owners[:, 0], priority, publication))
     patents = Patents(
         year=np.full(p, year, dtype=np.int64),
         owners=owners,
         planner=planner,
-        classes=_draw_classes(settings, register, owners, rng),
-        quality=np.exp(settings.patents.quality_sd * rng.standard_normal(p)),
+        classes=_draw_classes(settings, register, owners, making, rng),
+        quality=np.exp(making.quality[lead] + settings.patents.quality_sd * rng.standard_normal(p)),
         priority=priority,
         application=priority + later,
         publication=publication,
@@ -143,15 +163,15 @@ def _priority_days(register: Register, owners: Ints, rng: np.random.Generator, y
 
 
 def _share_out(
-    settings: WorldSettings,
     register: Register,
     counts: Ints,
     state: sp.csr_array,
+    rate: Floats,
     rng: np.random.Generator,
 ) -> Ints:
     """Applicants of each patent, (patents, 3) padded with -1, using up every count exactly."""
     slots = rng.permutation(np.repeat(np.arange(register.n), counts))
-    joint = rng.random(len(slots)) < settings.patents.joint_share
+    joint = rng.random(len(slots)) < rate[slots]
     third = rng.random(len(slots)) < 0.06
     left = counts.copy()
     institutes = np.arange(register.n_firms, register.n)
@@ -199,21 +219,30 @@ def _co_applicant(
 
 
 def _draw_classes(
-    settings: WorldSettings, register: Register, owners: Ints, rng: np.random.Generator
+    settings: WorldSettings,
+    register: Register,
+    owners: Ints,
+    making: Making,
+    rng: np.random.Generator,
 ) -> Ints:
     """One to three classes a patent: the first from the profile of the lead (or, of a joint patent
-    in every other case, of its second applicant), further ones from its field or anywhere."""
-    p = len(owners)
-    source = np.where((owners[:, 1] >= 0) & (rng.random(p) < 0.5), owners[:, 1], owners[:, 0])
+    in every other case, of its second applicant) or from anywhere, further ones from its field or
+    anywhere."""
+    p, lead = len(owners), owners[:, 0]
+    source = np.where((owners[:, 1] >= 0) & (rng.random(p) < 0.5), owners[:, 1], lead)
     ladder = np.cumsum(register.profile, axis=1)
     height = rng.random(p) * ladder[source, -1]
     first = (ladder[source] <= height[:, None]).sum(axis=1)
+    strayed = rng.random(p) < making.explore[lead]
+    first = np.where(strayed, rng.integers(0, settings.n_classes, p), first)
     classes = np.full((p, _MOST), -1, dtype=np.int64)
     classes[:, 0] = first
-    how_many = rng.choice((1, 2, 3), size=p, p=(0.8, 0.16, 0.04))
+    draw = rng.random(p) / making.further[lead]
+    how_many = 1 + (draw < 1.0).astype(np.int64) + (draw < 0.2)
     for column in (1, 2):
         close = (first + rng.integers(-2, 3, p)) % settings.n_classes
-        extra = np.where(rng.random(p) < 0.5, close, rng.integers(0, settings.n_classes, p))
+        anywhere = rng.random(p) < making.far[lead]
+        extra = np.where(anywhere, rng.integers(0, settings.n_classes, p), close)
         fresh = (how_many > column) & (classes[:, :column] != extra[:, None]).all(axis=1)
         classes[fresh, column] = extra[fresh]
     return classes

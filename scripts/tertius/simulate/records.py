@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,8 @@ import polars as pl
 
 from . import catalogue
 from .chance import stream
-from .environment import Accounts, Environment, draw_regions, industry_code
-from .formation import Deal
-from .inventors import inventor_text
+from .deals import Deal
+from .environment import Accounts, Environment, industry_code
 from .names import spelling_variant
 from .organisations import NEVER, Register, cities
 from .patents import Patents
@@ -30,25 +31,45 @@ def records_of(
     deals: list[Deal],
     stock: Patents,
     cited: tuple[Ints, Ints],
+    papers: Papers,
+    items: Mapping[str, Floats],
     seed: int,
 ) -> dict[str, pl.DataFrame]:
-    """All raw tables of a world by file stem, rows sorted by their keys."""
-    order = np.lexsort((np.arange(len(stock)), stock.publication))
-    rank = np.empty(len(stock), dtype=np.int64)
-    rank[order] = np.arange(len(stock))
-    numbers = np.array([f"{OFFICE}{100000001 + k}A" for k in range(len(stock))])
+    """The main raw tables of a world by file stem, rows sorted by their keys."""
+    order, rank = papers.order, papers.rank
+    numbers = np.array(papers.names)[order]
     return {
-        "patents": _patents(settings, register, stock, order, numbers, seed),
+        "patents": _patents(settings, register, stock, papers, seed),
         "citations": _citations(cited, rank, numbers),
         "alliances": _alliances(register, deals),
+        "alliance_parties": _initiators(register, deals),
         "organisations": _organisations(settings, register),
-        "firm_years": _firm_years(settings, register, accounts),
+        "firm_years": _firm_years(settings, register, accounts, items),
         "industry_years": _industry_years(settings, environment),
         "region_years": pl.DataFrame(
-            draw_regions(settings, seed), ["region", "year", "inst", "digital"], orient="row"
+            environment.indices, ["region", "year", "inst", "digital"], orient="row"
         ),
         "policies": _policies(settings, environment),
     }
+
+
+@dataclass(frozen=True)
+class Papers:
+    """Order of publication, place in it, and publication number, family and kind of each patent."""
+
+    order: Ints
+    rank: Ints
+    names: list[str]
+    family: list[str]
+    kind: list[str]
+
+
+def publication_order(stock: Patents) -> tuple[Ints, Ints, Ints]:
+    """Order of publication, place in it and number of each patent."""
+    order = np.lexsort((np.arange(len(stock)), stock.publication))
+    rank = np.empty(len(stock), dtype=np.int64)
+    rank[order] = np.arange(len(stock))
+    return order, rank, 100000001 + rank
 
 
 def _day(ordinal: int) -> str:
@@ -64,24 +85,23 @@ def _patents(
     settings: WorldSettings,
     register: Register,
     stock: Patents,
-    order: Ints,
-    numbers: np.typing.NDArray[np.str_],
+    papers: Papers,
     seed: int,
 ) -> pl.DataFrame:
-    rng = stream(seed, "patent records")
+    rng, order = stream(seed, "patent records"), papers.order
     claims = 1 + rng.poisson(5.0 + 2.0 * np.log1p(stock.quality))
     return pl.DataFrame(
         {
-            "publication_number": numbers,
+            "publication_number": [papers.names[k] for k in order],
+            "family": [papers.family[k] for k in order],
             "application_date": _days(stock.application[order]),
             "priority_date": _days(stock.priority[order]),
             "publication_date": _days(stock.publication[order]),
             "grant_date": _days(stock.granted[order]),
             "office": OFFICE,
-            "kind": "invention",
+            "kind": [papers.kind[k] for k in order],
             "n_claims": claims[order],
             "applicants": _applicants(settings, register, stock, order, seed),
-            "inventors": inventor_text(settings, register, stock, order, seed),
             "ipc": _symbols(stock.classes[order], rng),
         }
     )
@@ -130,8 +150,22 @@ def _citations(
     return pl.DataFrame({"citing": numbers[source[order]], "cited": numbers[target[order]]})
 
 
+def _initiators(register: Register, deals: list[Deal]) -> pl.DataFrame:
+    """The party that proposed each deal."""
+    rows = [
+        (f"D{k:05d}", register.names[deal.initiator], "initiator")
+        for k, deal in enumerate(_ordered(deals), 1)
+        if deal.initiator >= 0
+    ]
+    return pl.DataFrame(rows, ["deal_id", "party", "role"], orient="row")
+
+
+def _ordered(deals: list[Deal]) -> list[Deal]:
+    return sorted(deals, key=lambda deal: (deal.announced, deal.members, deal.ended))
+
+
 def _alliances(register: Register, deals: list[Deal]) -> pl.DataFrame:
-    ordered = sorted(deals, key=lambda deal: (deal.announced, deal.members, deal.ended))
+    ordered = _ordered(deals)
     return pl.DataFrame(
         {
             "deal_id": [f"D{k:05d}" for k in range(1, len(ordered) + 1)],
@@ -139,6 +173,7 @@ def _alliances(register: Register, deals: list[Deal]) -> pl.DataFrame:
             "terminated": [_day(deal.ended) for deal in ordered],
             "form": [deal.form for deal in ordered],
             "functions": [BETWEEN.join(deal.functions) for deal in ordered],
+            "clauses": [BETWEEN.join(deal.clauses) for deal in ordered],
             "participants": [
                 BETWEEN.join(register.names[m] for m in deal.members) for deal in ordered
             ],
@@ -153,6 +188,7 @@ def _organisations(settings: WorldSettings, register: Register) -> pl.DataFrame:
         {
             "name": register.names,
             "type": register.kinds,
+            "ownership": register.ownership,
             "industry": [industry_code(k) for k in register.industry.tolist()],
             "country": register.countries,
             "province": [places[c][1] for c in register.city],
@@ -168,7 +204,9 @@ def _organisations(settings: WorldSettings, register: Register) -> pl.DataFrame:
     ).sort("name")
 
 
-def _firm_years(settings: WorldSettings, register: Register, accounts: Accounts) -> pl.DataFrame:
+def _firm_years(
+    settings: WorldSettings, register: Register, accounts: Accounts, items: Mapping[str, Floats]
+) -> pl.DataFrame:
     """Accounts of each firm from its first year to the one before it dissolves."""
     years = np.array(settings.years)
     living = np.array([register.living_firms(int(year)) for year in years])[:, : register.n_firms]
@@ -185,7 +223,7 @@ def _firm_years(settings: WorldSettings, register: Register, accounts: Accounts)
         "sales": column(accounts.sales),
         "rd_expense": column(accounts.rd),
         "employees": accounts.employees[row, firm],
-        "net_income": column(accounts.net_income),
+        **{name: column(values) for name, values in items.items()},
     }
     return pl.DataFrame(columns).sort("name", "year")
 
@@ -208,7 +246,7 @@ def _policies(settings: WorldSettings, environment: Environment) -> pl.DataFrame
             (
                 f"P{number:02d}",
                 "city" if regional else "national",
-                "regional" if regional else "industry",
+                policy.kind,
                 "" if regional else industry_code(policy.industry),
                 places[policy.city][2] if regional else "",
                 f"{policy.announced[0]}-{policy.announced[1]:02d}-01",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from .formation import Deal
+from .deals import Deal
 from .settings import Flags, Floats, Ints
 
 _DECIMALS = 10

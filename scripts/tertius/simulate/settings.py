@@ -8,6 +8,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .plans import FurtherPlan, QualityPlan, RecordPlan, TraitPlan
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -65,18 +67,54 @@ class FormationPlan:
 
     prox: float = 4.2
     prox_squared: float = -2.6
-    prior_tie: float = 0.8
-    current_tie: float = -0.5
+    prior_tie: float = 1.2
+    current_tie: float = 0.1
     common_partner: float = 0.5
-    capacity: float = -0.5
+    capacity: float = -0.6
     distance: float = -0.15
     turb_prior: float = 0.4
     policy_it: float = 0.5
     policy_traditional: float = 0.2
     policy_industry: float = 0.25
-    bilateral_rate: float = 0.25
-    team_rate: float = 0.06
-    mean_years: float = 4.0
+    turb: float = 0.22
+    it_activity: float = 0.15
+    compl: float = 0.6
+    compl_it: float = 0.9
+    gap_compl: float = 0.4
+    common_distance: float = 0.10
+    pilot_foreign: float = 0.9
+    shock_holes: float = 1.2
+    appeal_deg: float = 2.2
+    appeal_freq: float = 1.0
+    bilateral_rate: float = 0.36
+    team_rate: float = 0.075
+
+
+@dataclass(frozen=True)
+class HazardPlan:
+    """Log hazard (complementary log-log) that a deal ends in a year.
+
+    Terms of the parties' portfolios on 31 December of the year before act on their mean over the
+    parties, twice: on scaled values (`scales.SCALES`). Others are dummies of the deal.
+    """
+
+    base: float = -1.12
+    turb: float = 0.20
+    pdiv: float = 0.15
+    complexity: float = 0.20
+    edens: float = 0.15
+    coop_fp: float = 0.15
+    gov_r: float = -0.20
+    formal: float = -0.10
+    formal_turb: float = -0.15
+    gov_r_pdiv: float = -0.15
+    edens_complexity: float = -0.15
+    equity: float = -0.40
+    repeated: float = -0.30
+    clauses: float = -0.10
+    young_formal: float = -0.50
+    shock: float = 0.40
+    shock_equity: float = -0.40
 
 
 @dataclass(frozen=True)
@@ -97,8 +135,8 @@ class PatentPlan:
 
     mean_count: float = 3.0
     growth: float = 0.01
-    dispersion: float = 0.5
-    firm_effect_sd: float = 0.35
+    dispersion: float = 0.15
+    firm_effect_sd: float = 0.25
     firm_effect_activity: float = 0.15
     institute_mean: float = 4.0
     joint_share: float = 0.112
@@ -141,9 +179,15 @@ class WorldSettings:
     share_dissolved: float = 0.10
     share_foreign: float = 0.06
     share_with_parent: float = 0.05
+    share_shocked: float = 0.03
     outcome: OutcomePlan = field(default_factory=OutcomePlan)
     breadth: BreadthPlan = field(default_factory=BreadthPlan)
     formation: FormationPlan = field(default_factory=FormationPlan)
+    hazard: HazardPlan = field(default_factory=HazardPlan)
+    further: FurtherPlan = field(default_factory=FurtherPlan)
+    quality: QualityPlan = field(default_factory=QualityPlan)
+    traits: TraitPlan = field(default_factory=TraitPlan)
+    records: RecordPlan = field(default_factory=RecordPlan)
     propensity: PropensityPlan = field(default_factory=PropensityPlan)
     patents: PatentPlan = field(default_factory=PatentPlan)
     faults: RecordFaults = field(default_factory=RecordFaults)
@@ -184,11 +228,21 @@ def settings_for(n_firms: int) -> WorldSettings:
     )
 
 
-_Plan = TypeVar("_Plan", OutcomePlan, BreadthPlan, FormationPlan)
+_Plan = TypeVar(
+    "_Plan",
+    OutcomePlan,
+    BreadthPlan,
+    FormationPlan,
+    HazardPlan,
+    FurtherPlan,
+    QualityPlan,
+    TraitPlan,
+    RecordPlan,
+)
 
 _LEVELS = {
     "tdiv_turning", "breadth_centre", "breadth_unit", "noise", "middle", "unit", "lowest",
-    "highest", "bilateral_rate", "team_rate", "mean_years",
+    "highest", "bilateral_rate", "team_rate", "base",
 }  # fmt: skip
 
 
@@ -198,10 +252,15 @@ def _without_slopes(plan: _Plan) -> _Plan:
 
 
 def null_world(settings: WorldSettings) -> WorldSettings:
-    """The same world with every slope zero: outcome, search breadth and tie formation."""
+    """The same world with every slope zero, in the outcome and in all other equations."""
     return replace(
         settings,
         outcome=_without_slopes(settings.outcome),
         breadth=_without_slopes(settings.breadth),
         formation=_without_slopes(settings.formation),
+        hazard=_without_slopes(settings.hazard),
+        further=_without_slopes(settings.further),
+        quality=_without_slopes(settings.quality),
+        traits=_without_slopes(settings.traits),
+        records=_without_slopes(settings.records),
     )

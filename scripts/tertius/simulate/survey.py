@@ -15,6 +15,15 @@ SCALES: Mapping[str, tuple[str | None, ...]] = {
     "sint": (None,),
     "pmc": ("proactiveness", "relational", "coordination"),
     "netcap": ("vision", "construction", "relation", "combination"),
+    "fair": (None,),
+    "commit": (None,),
+    "sc": ("structural", "relational", "cognitive"),
+    "fit": ("strategic", "organisational", "network"),
+    "flex": ("resource", "coordination"),
+    "netrout": (None,),
+    "kpow": (None,),
+    "relor": (None,),
+    "maror": (None,),
 }
 """Scale -> its dimensions; each dimension (or scale) has `ITEMS` items."""
 ITEMS = 3

@@ -9,9 +9,12 @@ import numpy as np
 import polars as pl
 
 from . import catalogue
+from .claim_truth import claims_as_data
 from .environment import Environment, industry_code
+from .further import FURTHER, LATENT, further_centres, further_terms
 from .organisations import Register, cities
 from .outcome import REGRESSORS, Centres, coefficients
+from .scales import SCALES
 from .settings import WorldSettings
 
 _DEFINITIONS = {
@@ -78,9 +81,16 @@ def truth_of(
         "conventions": _CONVENTIONS,
         "mediator": _mediator(settings),
         "formation": _formation(settings, environment),
+        "termination": {
+            "model": "yearly complementary log-log hazard of a deal; terms of portfolios on scaled "
+            "values of 31 December before, twice their mean over the parties",
+            "log_hazard": asdict(settings.hazard),
+        },
+        "scales": {name: list(pair) for name, pair in SCALES.items()},
         "classes": f"{settings.n_classes} IPC4 classes, three an industry; each industry works in "
         "its own three and the first one of the next industry; nine firms in ten put .84-.96 of "
         "their patents into one main class",
+        "claims": claims_as_data(settings),
         "realised": _realised(settings, register, panel, tables),
         "settings": asdict(settings),
     }
@@ -98,8 +108,10 @@ def _outcome(settings: WorldSettings, centres: Centres) -> dict[str, Any]:
             "tdiv": plan.tdiv_turning,
             "turb": 0.0,
             "sbreadth": plan.breadth_centre,
+            **further_centres(),
         },
-        "centred": "log1p(deg), sh, tdiv and sbreadth are centred in all their terms.",
+        "centred": "All variables of several terms are centred in all of them.",
+        "latent": {FURTHER[name]: getattr(settings.further, name) for name in LATENT},
         "dispersion": settings.patents.dispersion,
         "firm_effect_sd": round(
             float(np.hypot(settings.patents.firm_effect_sd, settings.patents.firm_effect_activity)),
@@ -112,8 +124,14 @@ def _outcome(settings: WorldSettings, centres: Centres) -> dict[str, Any]:
 def _terms(settings: WorldSettings) -> list[dict[str, Any]]:
     return [
         {"term": term, "coefficient": value, "sign": int(np.sign(value))}
-        for term, value in coefficients(settings.outcome).items()
+        for term, value in planted_terms(settings).items()
     ]
+
+
+def planted_terms(settings: WorldSettings) -> dict[str, float]:
+    """Coefficients of the planted index by term, on the variables as measured."""
+    further = {k: round(v, 6) for k, v in further_terms(settings.further).items()}
+    return coefficients(settings.outcome) | further
 
 
 def _turning_points(settings: WorldSettings) -> dict[str, Any]:
@@ -141,6 +159,11 @@ def _mediator(settings: WorldSettings) -> dict[str, Any]:
     return {
         "outcome": "latent search breadth of year t on positions of 31 December t-1",
         "terms": {"log1p(deg)": plan.log1p_deg, "sh": plan.sh},
+        "further_terms": {
+            "pol_pilot": settings.traits.breadth_pilot,
+            "pol_data": settings.traits.breadth_data,
+            "newtie_in (scaled)": settings.traits.breadth_incoming,
+        },
         "noise_sd": plan.noise,
         "target": f"clip({plan.middle} + {plan.unit} * latent, {plan.lowest}, {plan.highest})",
         "note": "Citations are drawn so that sbreadth follows the target; on the scale of sbreadth "
@@ -162,7 +185,17 @@ def _formation(settings: WorldSettings, environment: Environment) -> dict[str, A
             "ln(1+deg) of each side": plan.capacity,
             "ln(1+km)": plan.distance,
             "turbulence z (mean of both, t-1) x prior_tie": plan.turb_prior,
+            "turbulence z of each side (t-1)": plan.turb,
+            "information technology, each side": plan.it_activity,
+            "complementarity of profiles": plan.compl,
+            "complementarity x information technology (mean of both)": plan.compl_it,
+            "complementarity x distance from the industry's profile (mean of both)": plan.gap_compl,
+            "common_partner x (ln(1+km) - 6)": plan.common_distance,
+            "pair across a border x pilot, each side": plan.pilot_foreign,
+            "shock of a partner x (sh - .6), each side (t-1)": plan.shock_holes,
         },
+        "initiator": "the party that proposes a deal: log odds fall by "
+        f"{plan.appeal_deg} ln(1+deg) and {plan.appeal_freq} (deals a partner - 1)",
         "prox": "cosine of latent class profiles",
         "policy": {
             "regional, information technology": plan.policy_it,
@@ -178,7 +211,7 @@ def _formation(settings: WorldSettings, environment: Environment) -> dict[str, A
         "treated_cities": {
             places[policy.city][2]: policy.effective
             for policy in environment.policies
-            if policy.city >= 0
+            if policy.kind == "regional"
         },
         "treated_industries": {
             industry_code(policy.industry): policy.effective

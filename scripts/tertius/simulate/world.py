@@ -7,22 +7,29 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
 
-from . import regressors
 from .chance import stream
-from .citations import cite
-from .environment import Accounts, Environment, draw_accounts, draw_environment
-from .formation import Deal, Leanings, draw_deals, draw_leanings, state_of
+from .citations import Search, cite
+from .documents import family_members, patent_events, patent_kinds, science_references
+from .environment import draw_accounts, draw_environment
+from .formation import Leanings, draw_deals, draw_leanings
+from .further import columns as further_columns
+from .further import further_index
+from .inventors import Abroad, inventor_rows
+from .ledgers import draw_standing, further_items
+from .listings import listings
+from .markets import draw_markets
 from .organisations import Register, draw_register
 from .outcome import REGRESSORS, Centres, draw_counts, index, year_effect
-from .patents import Patents, joined, no_patents, patents_of_year
-from .records import records_of
+from .patents import Making, Patents, joined, no_patents, patents_of_year
+from .quality import quality_index
+from .questionnaire import questionnaire
+from .records import Papers, publication_order, records_of
+from .scales import scaled
 from .settings import Floats, Ints, WorldSettings
+from .state import Scenery, standing, technology
+from .traits import draw_traits
 from .truth import truth_of
-
-LOOK_BACK = 5
-"""Priority years of partners' patents that technological diversity pools, the year included."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,9 @@ class World:
         seed: the seed it was drawn with.
         tables: raw records by file stem, all text or rounded numbers, in the shape a user has.
         truth: planted coefficients, definitions and realised summaries.
-        panel: one row a living firm and year t: planted regressors (null where undefined), index,
-            expected and drawn count of t + 1 (`mean_next`, `pat_next`).
+        panel: one row a living firm and year t: planted regressors (null where undefined), the
+            columns of the further terms (`further_<name>`), index, expected and drawn count of
+            t + 1 (`mean_next`, `pat_next`).
     """
 
     settings: WorldSettings
@@ -46,17 +54,10 @@ class World:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What is drawn before any patent: it never looks at counts."""
+class Scene(Scenery):
+    """What is drawn before any patent, with leanings and centres."""
 
-    register: Register
-    environment: Environment
     leanings: Leanings
-    accounts: Accounts
-    deals: list[Deal]
-    states: list[sp.csr_array]
-    deg: Floats
-    sh: Floats
     centres: Centres
 
 
@@ -71,10 +72,9 @@ def simulate_world(settings: WorldSettings, seed: int) -> World:
         The world with its raw records, its truth and the panel of planted regressors.
     """
     scene = draw_scene(settings, seed)
-    stock, cited, columns = _live(settings, scene, seed)
-    panel = pl.DataFrame(columns).sort("name", "year")
-    tables = records_of(settings, scene.register, scene.environment, scene.accounts, scene.deals,
-                        stock, cited, seed)  # fmt: skip
+    stock, cited, held = _live(settings, scene, seed)
+    panel = pl.DataFrame(held).sort("name", "year")
+    tables = _tables(settings, scene, stock, cited, seed)
     truth = truth_of(settings, seed, scene.register, scene.environment, scene.centres, panel,
                      tables)  # fmt: skip
     return World(settings, seed, tables, truth, panel)
@@ -85,29 +85,39 @@ def draw_scene(settings: WorldSettings, seed: int) -> Scene:
     register = draw_register(settings, seed)
     environment = draw_environment(settings, register, seed)
     leanings = draw_leanings(settings, register, seed)
-    deals = draw_deals(settings, register, environment, leanings, seed)
-    states = [state_of(deals, register.n, year) for year in settings.years]
-    deg = np.array([regressors.degree(state) for state in states])
-    sh = np.array([regressors.structural_holes(state) for state in states])
-    frame = np.zeros(deg.shape, dtype=np.bool_)
-    for row, year in enumerate(settings.years):
-        if year in settings.analysis_years:
-            frame[row] = register.living_firms(year)
+    alliances = draw_deals(settings, register, environment, leanings, seed)
+    held = alliances.portfolios
+    frame = np.array([
+        register.living_firms(year) & (year in settings.analysis_years) for year in settings.years
+    ])  # fmt: skip
+    deg, sh = (np.array([one[name] for one in held]) for name in ("deg", "sh"))
     centres = Centres(
         round(float(np.log1p(deg[frame]).mean()), 3), round(float(np.nanmean(sh[frame])), 3)
     )
     accounts = draw_accounts(settings, register, seed)
-    return Scene(register, environment, leanings, accounts, deals, states, deg, sh, centres)
+    plan = settings.breadth
+    breadth = np.array([
+        _planned_breadth(settings, register, environment, held, centres, row, seed)
+        for row in range(len(held))
+    ])  # fmt: skip
+    wide = np.clip((breadth - plan.middle) / (0.55 * plan.unit), -2.5, 2.5)
+    traits = draw_traits(settings, register, environment, held, wide, seed)
+    return Scene(
+        register=register, environment=environment, accounts=accounts,
+        standing=draw_standing(settings, register, accounts, seed), deals=alliances.deals,
+        states=alliances.states, portfolios=held, traits=traits, breadth_plan=wide,
+        leanings=leanings, centres=centres,
+    )  # fmt: skip
 
 
 def _live(
     settings: WorldSettings, scene: Scene, seed: int
 ) -> tuple[Patents, tuple[Ints, Ints], dict[str, Any]]:
     """Run the years: counts from last year's regressors, patents, citations, new regressors."""
-    register = scene.register
+    register, plan = scene.register, settings.breadth
     effects = firm_effects(settings, scene, seed)
-    stock, citing, cited = no_patents(), [], []
-    index_before = np.zeros(register.n)
+    stock, made = no_patents(), (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    index_before, quality, wait = np.zeros(register.n), np.zeros(register.n), np.zeros(register.n)
     rows: list[pl.DataFrame] = []
     for row, year in enumerate(settings.years):
         frame = register.living_firms(year - 1)
@@ -116,18 +126,88 @@ def _live(
         counts = _counts(settings, register, mean, seed, year)
         if row:
             rows[-1] = _with_outcome(rows[-1], counts, mean)
-        new = patents_of_year(settings, register, counts, scene.states[row], seed, year)
+        new = patents_of_year(settings, register, counts, scene.states[row],
+                              _making(scene, quality, wait, row), seed, year)  # fmt: skip
         new_rows = np.arange(len(stock), len(stock) + len(new))
         stock = joined(stock, new)
+        target = np.clip(plan.middle + 0.55 * plan.unit * scene.breadth_plan[row],
+                         plan.lowest, plan.highest)  # fmt: skip
         pairs = cite(settings, register, stock, new_rows, scene.states[row],
-                     latent_breadth(settings, scene, row, seed), seed, year)  # fmt: skip
-        citing.append(pairs[0])
-        cited.append(pairs[1])
-        x = _regressors(settings, scene, stock, new_rows, pairs, row)
-        index_before = index(settings.outcome, scene.centres, x)
+                     _search(scene, target, made, row), seed, year)  # fmt: skip
+        made = (np.concatenate([made[0], pairs[0]]), np.concatenate([made[1], pairs[1]]))
+        x = standing(settings, scene, row) | technology(
+            settings, scene, stock, new_rows, pairs, row
+        )
+        x["ties"] = np.log1p(x["deg"]) - scene.centres.log1p_deg
+        index_before = index(settings.outcome, scene.centres, x) + further_index(
+            settings.further, x)  # fmt: skip
+        quality = quality_index(settings.quality, x)
+        wait = settings.records.grant_ip * x["ip"]
         rows.append(_panel_rows(register, x, index_before, year))
     panel = pl.concat(rows[:-1])
-    return stock, (np.concatenate(citing), np.concatenate(cited)), panel.to_dict(as_series=True)
+    return stock, made, panel.to_dict(as_series=True)
+
+
+def _making(scene: Scene, quality: Floats, wait: Floats, row: int) -> Making:
+    traits = scene.traits
+    return Making(quality, wait, traits.joint[row], traits.further[row], traits.far[row],
+                  traits.explore[row])  # fmt: skip
+
+
+def _search(scene: Scene, breadth: Floats, made: tuple[Ints, Ints], row: int) -> Search:
+    traits = scene.traits
+    return Search(breadth, traits.own[row], traits.near[row], traits.repeat[row],
+                  traits.recent[row], made)  # fmt: skip
+
+
+def _tables(
+    settings: WorldSettings, scene: Scene, stock: Patents, cited: tuple[Ints, Ints], seed: int
+) -> dict[str, pl.DataFrame]:
+    """All raw tables by file stem."""
+    register, held, environment = scene.register, scene.portfolios, scene.environment
+    order, rank, numbers = publication_order(stock)
+    names = [f"CN{number}A" for number in numbers]
+    under = np.array([environment.exposed(register, "ip", year - 1) for year in settings.years])
+    lead_under = under[stock.year - settings.first_year, stock.owners[:, 0]]
+    family, members = family_members(settings, stock, numbers, lead_under, seed)
+    kinds = patent_kinds(settings, register, stock, held, seed)
+    markets = draw_markets(settings, register, environment, scene.accounts, scene.standing, held,
+                           scene.deals, seed)  # fmt: skip
+    market = {
+        name: getattr(markets, name)
+        for name in ("homogeneous", "homogeneous_exports", "labour", "brand")
+    }
+    items = further_items(settings, scene.accounts, held, scene.standing, market, seed)
+    abroad = Abroad(scene.traits.sites, _together(settings, scene))
+    main = records_of(settings, register, environment, scene.accounts, scene.deals, stock, cited,
+                      Papers(order, rank, names, family, kinds), items, seed)  # fmt: skip
+    return {
+        **main,
+        "inventors": inventor_rows(settings, register, stock, names, abroad, seed),
+        "family_members": members,
+        "patent_events": patent_events(settings, stock, names, scene.traits, seed),
+        "npl_citations": science_references(settings, stock, names, scene.traits, seed),
+        **markets.tables,
+        **listings(settings, register, environment, seed),
+        **questionnaire(settings, register, held, scene.traits, seed),
+    }
+
+
+def _together(settings: WorldSettings, scene: Scene) -> Floats:
+    """Log odds of co-invention with a foreign organisation by year, (years, n)."""
+    plan, register, environment = settings.records, scene.register, scene.environment
+    rows = []
+    for row, year in enumerate(settings.years):
+        far = scaled(scene.portfolios[row]["geodist"], "geodist")
+        digital = scaled(environment.index(register, settings, 1, year), "digital")
+        rows.append(
+            -2.6
+            + plan.coinvent_data * environment.exposed(register, "data", year)
+            + plan.coinvent_distance * far
+            + plan.coinvent_digital * digital
+            + plan.coinvent_distance_digital * far * digital
+        )
+    return np.array(rows)
 
 
 def firm_effects(settings: WorldSettings, scene: Scene, seed: int) -> Floats:
@@ -142,14 +222,26 @@ def firm_effects(settings: WorldSettings, scene: Scene, seed: int) -> Floats:
     )
 
 
-def latent_breadth(settings: WorldSettings, scene: Scene, row: int, seed: int) -> Floats:
+def _planned_breadth(
+    settings: WorldSettings,
+    register: Register,
+    environment: Any,
+    held: list[Any],
+    centres: Centres,
+    row: int,
+    seed: int,
+) -> Floats:
     """Planned breadth of the year's citations, from positions on 31 December of the year before."""
-    plan, n = settings.breadth, scene.register.n
+    plan, traits, n = settings.breadth, settings.traits, register.n
     latent = plan.noise * stream(seed, "breadth", row).standard_normal(n)
     if row:
-        holes = scene.sh[row - 1] - scene.centres.sh
+        past, year = held[row - 1], settings.first_year + row - 1
+        holes = past["sh"] - centres.sh
         latent = latent + plan.sh * np.where(np.isfinite(holes), holes, 0.0)
-        latent += plan.log1p_deg * (np.log1p(scene.deg[row - 1]) - scene.centres.log1p_deg)
+        latent += plan.log1p_deg * (np.log1p(past["deg"]) - centres.log1p_deg)
+        latent += traits.breadth_pilot * environment.exposed(register, "pilot", year)
+        latent += traits.breadth_data * environment.exposed(register, "data", year)
+        latent += traits.breadth_incoming * scaled(past["newtie_in"], "newtie_in")
     return np.asarray(np.clip(plan.middle + plan.unit * latent, plan.lowest, plan.highest))
 
 
@@ -166,48 +258,17 @@ def _counts(
     return np.where(np.arange(register.n) < register.n_firms, firms, others).astype(np.int64)
 
 
-def _regressors(
-    settings: WorldSettings,
-    scene: Scene,
-    stock: Patents,
-    new_rows: Ints,
-    pairs: tuple[Ints, Ints],
-    row: int,
-) -> dict[str, Floats]:
-    """All planted regressors on 31 December of the year in this row, shape (n,) each."""
-    register, state = scene.register, scene.states[row]
-    year = settings.first_year + row
-    owners = stock.owner_matrix(register.n)
-    shares = stock.class_shares(settings.n_classes)
-    window = np.flatnonzero(stock.year > year - LOOK_BACK)
-    padding = np.full(register.n - register.n_firms, np.nan)
-    accounts = scene.accounts
-    before = scene.states[row - 1] if row else sp.csr_array(state.shape)
-    return {
-        "deg": scene.deg[row],
-        "sh": scene.sh[row],
-        "tdiv": regressors.partner_diversity(state, owners[window], shares[window]),
-        "turb": scene.environment.turbulence[row],
-        "sbreadth": regressors.search_breadth(state, owners, *pairs, new_rows, shares),
-        "amb_bal": regressors.function_balance(scene.deals, register.n, year),
-        "partner_death": regressors.partner_died(before, register.died == year),
-        "ln_assets": np.concatenate([np.log(accounts.assets[row]), padding]),
-        "rd_int": np.concatenate([accounts.rd[row] / accounts.sales[row], padding]),
-    }
-
-
 def _panel_rows(register: Register, x: dict[str, Floats], eta: Floats, year: int) -> pl.DataFrame:
     """Rows of the living firms of a year."""
     rows = np.flatnonzero(register.living_firms(year))
-    columns: dict[str, Any] = {
+    held: dict[str, Any] = {
         "org": rows,
         "name": [register.names[i] for i in rows],
         "year": np.full(len(rows), year, dtype=np.int32),
     }
-    columns |= {name: x[name][rows] for name in REGRESSORS}
-    return pl.DataFrame(columns | {"index": eta[rows]}).with_columns(
-        pl.col(REGRESSORS).fill_nan(None)
-    )
+    held |= {name: x[name][rows] for name in REGRESSORS}
+    held |= {f"further_{name}": values[rows] for name, values in further_columns(x).items()}
+    return pl.DataFrame(held | {"index": eta[rows]}).with_columns(pl.col(REGRESSORS).fill_nan(None))
 
 
 def _with_outcome(rows: pl.DataFrame, counts: Ints, mean: Floats) -> pl.DataFrame:

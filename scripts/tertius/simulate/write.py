@@ -10,7 +10,11 @@ import yaml
 
 from .world import World
 
-COMPRESSED = ("patents", "citations", "firm_years", "alliances")
+COMPRESSED = (
+    "patents", "citations", "firm_years", "alliances", "alliance_parties", "inventors",
+    "family_members", "patent_events", "npl_citations", "trademarks", "products", "customs",
+    "sales_ties", "survey", "litigation",
+)  # fmt: skip
 """Tables written as .csv.xz; the small ones stay plain .csv."""
 
 
