@@ -38,7 +38,8 @@ def needed_columns(models: Iterable[CellModel], panel: pl.DataFrame) -> list[str
     for model in models:
         spec = model.spec
         outcome = spec.outcome_column.removeprefix(f"{model.form}_" if model.form else "")
-        values = (*spec.variables, *spec.option_variables, outcome)
+        cut = () if spec.part is None else (spec.part[0],)
+        values = (*spec.variables, *spec.option_variables, outcome, *cut)
         values = (*values, *(split_lag(name)[0] for name in values))
         wanted |= {*values, *(f"{name}_status" for name in values)}
         wanted |= {spec.sample, spec.cluster, *spec.effect_columns, *spec.option_columns}
