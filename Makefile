@@ -1,21 +1,22 @@
 # Needs only python3 >= 3.11 (with venv) and make.
 PY      ?= python3
 STUDY   ?= demo
+CLAIM   ?= A04
 RAW     ?=
 CORES   ?= all
 VENV    := .venv
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.ready-$(shell $(PY) -c 'import hashlib; print(hashlib.sha256(open("requirements.lock","rb").read()).hexdigest()[:12])' 2>/dev/null)
 ASKED   := --cores $(CORES) --config study=$(STUDY) $(if $(RAW),raw_dir=$(RAW))
-RUN     := $(BIN)/snakemake $(ASKED)
+RUN     := $(BIN)/snakemake
 DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: claims-page run setup slurm test bench monte-carlo estimators dry-run dag networks panel report clean lock demo-data data-section templates check format picture help
+.PHONY: claims-page run setup slurm test bench monte-carlo estimators dry-run dag networks panel report multiverse whatif freeze multiverse-page clean lock demo-data data-section templates check format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
-	@PYTHONPATH=scripts $(BIN)/python -m tertius.unchanged $(DATA)/.last_run.json $(ASKED) || $(RUN)
+	@PYTHONPATH=scripts $(BIN)/python -m tertius.unchanged $(DATA)/.last_run.json $(ASKED) || $(RUN) $(ASKED)
 	@echo "open $(RESULTS)/report/index.html"
 
 setup: $(STAMP)       ## the environment only
@@ -47,19 +48,28 @@ claims-page: setup    ## renew the list of shapes in docs/claims.md
 	PYTHONPATH=scripts $(BIN)/python scripts/write_claims.py
 
 dry-run: setup        ## what would run, and why
-	$(RUN) --dry-run
+	$(RUN) --dry-run $(ASKED)
 
 dag: setup            ## the graph of rules as mermaid text
-	@$(RUN) --quiet all --rulegraph mermaid-js
+	@$(RUN) --rulegraph mermaid-js --quiet all $(ASKED)
 
 networks: setup       ## ties and measures only
-	$(RUN) -- networks
+	$(RUN) networks $(ASKED)
 
 panel: setup          ## up to the firm-year panel
-	$(RUN) -- panel
+	$(RUN) panel $(ASKED)
 
 report: setup         ## the report only, with what it needs
-	$(RUN) -- report
+	$(RUN) report $(ASKED)
+
+multiverse: setup     ## a claim under every choice of construction and estimation: make multiverse CLAIM="A04 A11"
+	$(RUN) $(foreach claim,$(CLAIM),$(RESULTS)/figures/multiverse_$(claim).svg) $(ASKED)
+
+whatif: setup         ## remove nodes from the focal network: what it and its firms keep
+	$(RUN) $(RESULTS)/whatif/firms.csv $(ASKED)
+
+freeze: setup         ## write the hashes of a study's specifications once: config/studies/$(STUDY).lock
+	$(BIN)/python scripts/freeze_specs.py --study $(STUDY)
 
 clean:                ## remove what a study's run made
 	rm -rf $(DATA) $(RESULTS)
@@ -84,6 +94,9 @@ data-section: setup   ## write the README's sections on data from config/sources
 
 templates: setup      ## write docs/templates: an empty workbook for every typed table
 	$(BIN)/python scripts/write_templates.py
+
+multiverse-page: setup ## renew the example of docs/multiverse.md from results/$(STUDY)
+	$(BIN)/python scripts/write_multiverse_page.py --study $(STUDY)
 
 check: setup          ## look at a study's settings and raw files without running anything
 	$(BIN)/python scripts/check_study.py --study $(STUDY) $(if $(RAW),--raw $(RAW))

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from tertius.checkup import Outlook, SourceSummary, outlooks, read_quickly, summarise, united
 from tertius.claims import load_study_claims
+from tertius.multiverse.load import load_grid
 from tertius.problems import InputError
 from tertius.registry import Registry, load_registry
 
@@ -22,6 +23,7 @@ def main(root: Path, study: str, raw_dir: str | None) -> str:
     """
     registry = load_registry(root, study, raw_dir)
     claims = load_study_claims(root, registry)
+    load_grid(root, registry.study)
     read, partial = read_quickly(registry)
     summaries = [summarise(name, one, partial=name in partial) for name, one in read.items()]
     found = outlooks(registry, claims, united(read, registry.study))

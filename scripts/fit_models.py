@@ -10,7 +10,7 @@ import yaml
 from tertius import entry
 from tertius.dyad_names import FIRM_YEARS
 from tertius.estimate import EstimateFrames, NotEstimable, estimate_frames, estimate_model
-from tertius.model_spec import ModelSpec, resolve_spec
+from tertius.model_spec import ModelSpec, planned_spec
 from tertius.panel import attach_lags
 from tertius.provenance import write_json
 from tertius.tables import write_parquet
@@ -27,18 +27,16 @@ def main(
     stand_ins: Mapping[str, Mapping[str, Any]],
     dyads: Sequence[Path] = (),
 ) -> None:
-    specs = [resolve_spec(name, raw, defaults) for name, raw in models.items()]
-    named = {v for spec in specs if spec.frame == FIRM_YEARS for v in spec.variables}
+    specs = {n: planned_spec(n, raw, defaults, stand_ins) for n, raw in sorted(models.items())}
+    named = {v for spec in specs.values() if spec.frame == FIRM_YEARS for v in spec.variables}
     rows = {FIRM_YEARS: attach_lags(pl.read_parquet(panel), sorted(named))}
     frames_of_dyads = [file for folder in dyads for file in sorted(folder.glob("*.parquet"))]
     rows |= {file.stem: pl.read_parquet(file) for file in frames_of_dyads}
     for folder in (estimates, designs, influence):
         folder.mkdir(parents=True, exist_ok=True)
-    for name, raw in sorted(models.items()):
-        stand_in = stand_ins.get(raw["outcome"])
-        outcome = stand_in["variable"] if stand_in else raw["outcome"]
-        spec = resolve_spec(name, {**raw, "outcome": outcome}, defaults)
-        notes = {"stands_in_for": raw["outcome"]} if stand_in else {}
+    for name, spec in specs.items():
+        outcome = models[name]["outcome"]
+        notes = {"stands_in_for": outcome} if spec.outcome != outcome else {}
         try:
             frames = estimate_frames(estimate_model(frame_of(rows, spec), spec))
         except NotEstimable as refusal:

@@ -1,7 +1,7 @@
 """Judge every claim of the papers on the estimates of a study."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import yaml
 
 from tertius import entry
 from tertius.arrays import FloatArray
-from tertius.claims import load_claims
+from tertius.claims import ClaimRegistry, load_claims
+from tertius.claims.frozen import Lock, lock_of
 from tertius.claims.judge import JudgeSettings, judge
 from tertius.estimate import Estimate, EstimateFrames, NotEstimable, estimate_from_frames
+from tertius.model_spec import ModelSpec
 from tertius.provenance import write_json
 
 
@@ -33,11 +35,14 @@ def main(
     inference: Mapping[str, Any],
     stand_ins: Mapping[str, Mapping[str, Any]],
     seed: int,
+    multiverse: Sequence[Path] = (),
+    lock: Sequence[Path] = (),
 ) -> None:
     registry = load_claims(claims, schema)
     folders = sorted(path for path in estimates.iterdir() if path.is_dir())
     fits = {folder.name: read_fit(folder, designs, influence) for folder in folders}
     declared = {name: codebook[entry_["of"]] for name, entry_ in variables.items()}
+    summaries = {path.stem: json.loads(path.read_text("utf-8")) for path in multiverse}
     settings = JudgeSettings(
         alpha=float(inference["alpha"]),
         draws=int(inference["draws"]),
@@ -45,6 +50,8 @@ def main(
         sesoi=float(inference["sesoi"]),
         stand_ins=stand_ins,
         study_models={folder.name: {"outcome": planned_outcome(folder)} for folder in folders},
+        multiverse=summaries,
+        post_hoc=post_hoc(lock, registry, folders),
     )
     slopes = placebo_table(pl.read_parquet(placebos))
     judgement = judge(registry, fits, {**codebook, **declared}, settings, slopes)
@@ -93,6 +100,17 @@ def read_spec(folder: Path) -> dict[str, Any]:
     """The fully resolved specification of a model."""
     spec: dict[str, Any] = yaml.safe_load((folder / "spec.yaml").read_text(encoding="utf-8"))
     return spec
+
+
+def post_hoc(
+    lock: Sequence[Path], registry: ClaimRegistry, folders: Sequence[Path]
+) -> dict[str, dict[str, bool]] | None:
+    """For every test of every claim whether it came after the freeze; None without a lock."""
+    if not lock:
+        return None
+    frozen = Lock.from_dict(yaml.safe_load(lock[0].read_text(encoding="utf-8")))
+    specs = {folder.name: ModelSpec.from_dict(read_spec(folder)) for folder in folders}
+    return frozen.post_hoc_tests(lock_of(registry.claims, specs))
 
 
 def planned_outcome(folder: Path) -> str:

@@ -1,7 +1,7 @@
 """Write the report of a study: one self-contained page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ def main(
     identity: Path | None = None,
     stages: Mapping[str, list[Mapping[str, Any]]] | None = None,
     outcomes: Mapping[str, str] | None = None,
+    multiverse: Sequence[Path] = (),
+    curves: Sequence[Path] = (),
 ) -> None:
     wanted = [Exhibit.from_plain(plain) for plain in exhibits]
     environment = provenance.environment(packages)
@@ -64,7 +66,8 @@ def main(
             for path in tables
             if path.suffix == ".html"
         },
-        figures=images_by_id(figures),
+        figures=images_by_id([*figures, *curves]),
+        multiverse={path.stem: json.loads(path.read_text("utf-8")) for path in multiverse},
         descriptions=json.loads(descriptions.read_text("utf-8")),
         versions={"python": environment["python"], **environment["packages"]},
         plant=read_plant(truth, truth_names(wanted)),

@@ -220,6 +220,32 @@ def resolve_spec(
     return _typed_spec(name, merged, place)
 
 
+def planned_spec(
+    name: str,
+    raw: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    stand_ins: Mapping[str, Mapping[str, Any]],
+) -> ModelSpec:
+    """A model as a study fits it: with what it measures instead of an outcome in its place.
+
+    Args:
+        name: id of the model. raw, defaults: as for `resolve_spec`.
+        stand_ins: outcome -> {variable, label} that the study measures instead.
+
+    Raises:
+        InputError: as `resolve_spec`.
+    """
+    return resolve_spec(name, with_stand_in(raw, stand_ins), defaults)
+
+
+def with_stand_in(
+    raw: Mapping[str, Any], stand_ins: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A raw model with the variable that stands in for its outcome, if one does."""
+    stand_in = stand_ins.get(raw["outcome"])
+    return {**raw, "outcome": stand_in["variable"]} if stand_in else dict(raw)
+
+
 def _typed_spec(name: str, merged: dict[str, Any], place: str) -> ModelSpec:
     """Canonical terms and typed values; all problems at once."""
     problems = Problems()
@@ -384,6 +410,8 @@ __all__ = [
     "lower_order_terms",
     "missing_lower_orders",
     "parse_term",
+    "planned_spec",
     "resolve_spec",
     "split_lag",
+    "with_stand_in",
 ]

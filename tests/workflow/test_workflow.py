@@ -97,6 +97,35 @@ def test_a_part_of_a_run_can_be_asked_for(finished: Project, root: Path, part: s
     assert done.returncode == 0
 
 
+def test_a_multiverse_is_built_on_demand_and_then_shown(finished: Project, tmp_path: Path) -> None:
+    project = twin(finished, tmp_path)
+    before = pl.read_csv(project.results(STUDY) / "verdicts" / "verdicts.csv")
+    assert before["grid_share"].null_count() == before.height
+    project.run(STUDY, f"results/{STUDY}/figures/multiverse_A04.svg").succeeded()
+    project.run(STUDY).succeeded()
+    results = project.results(STUDY)
+    rows = pl.read_parquet(results / "multiverse" / "A04.parquet")
+    told = json.loads((results / "multiverse" / "A04.json").read_text("utf-8"))
+    assert rows.height == told["counts"]["run"] == 60
+    varied = [name for name in told["choices"] if name not in told["idle"]]
+    built = [name for name in varied if told["choices"][name]["part"] == "construction"]
+    assert len(varied) >= 6
+    assert len(built) >= 3
+    verdicts = pl.read_csv(results / "verdicts" / "verdicts.csv")
+    own = verdicts.filter(pl.col("claim_id") == "A04").row(0, named=True)
+    assert own["grid_share"] == told["shares"]["same_sign"]
+    # the declared specification is the registered model itself
+    fitted = pl.read_csv(results / "estimates" / own["model"] / "coefficients.csv")
+    slope = fitted.filter(pl.col("term") == "log1p(deg)").row(0, named=True)
+    assert rows["estimate"][0] == pytest.approx(slope["estimate"], rel=1e-10)
+    assert rows["std_error"][0] == pytest.approx(slope["std_error"], rel=1e-10)
+    assert verdicts.drop("grid_share").equals(before.drop("grid_share"))
+    page = (results / "report" / "index.html").read_text("utf-8")
+    assert 'id="multiverse-A04"' in page
+    for kind in ("png", "pdf", "svg"):
+        assert (results / "figures" / f"multiverse_A04.{kind}").stat().st_size > 1000
+
+
 def test_two_runs_one_and_two_cores_and_shuffled_rows_give_equal_hashes(
     finished: Project, root: Path, tmp_path: Path
 ) -> None:

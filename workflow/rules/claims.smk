@@ -39,6 +39,8 @@ rule judge_claims:
         placebos=f"{DATA}/placebos.parquet",
         claims=CLAIM_FILES,
         schema=CLAIM_SCHEMA,
+        multiverse=[f"{RESULTS}/multiverse/{claim}.json" for claim in VARIED],
+        lock=LOCK_FILE,
     output:
         verdicts=f"{RESULTS}/verdicts/verdicts.csv",
         variants=f"{RESULTS}/verdicts/variants.csv",

@@ -68,6 +68,7 @@ BENCHMARKS = f"{RESULTS}/audit/benchmarks"
 CLAIM_FILES, CLAIM_SCHEMA = claim_files(ROOT)
 MODEL_DEFAULTS = model_defaults(STUDY)
 CLAIMS = checked(load_study_claims, ROOT, REGISTRY)
+LOCK_FILE = sorted((ROOT / "config" / "studies").glob(f"{STUDY.name}.lock"))
 MODELS = {**CLAIMS.models, **STUDY.section("models")}
 LEDGERS = [
     f"{DATA}/ledger/{step}.json"

@@ -71,6 +71,8 @@ rule write_report:
         ledgers=LEDGERS,
         identity=f"{RESULTS}/identity",
         truth=TRUTH,
+        multiverse=[f"{RESULTS}/multiverse/{claim}.json" for claim in VARIED],
+        curves=[f"{RESULTS}/figures/multiverse_{claim}.svg" for claim in VARIED],
     output:
         page=f"{RESULTS}/report/index.html",
     log:

@@ -81,6 +81,7 @@ VARIANT_SCHEMA: Mapping[str, Any] = {
     "p_value": pl.Float64,
     "mde": pl.Float64,
     "note": pl.String,
+    "post_hoc": pl.Boolean,
 }
 """Columns of variants.csv; `finding` is expected, opposite, neither or not_testable."""
 
@@ -98,6 +99,8 @@ class JudgeSettings:
         stand_ins: outcome -> {variable, label}: what the study measures instead.
         tables: tables that the study has, or None where that is not known.
         study_models: models of the study that tests may name.
+        multiverse: claim -> the summary of its multiverse, where one was made.
+        post_hoc: claim -> test -> whether it came after the freeze; None without a lock.
     """
 
     alpha: float
@@ -107,6 +110,12 @@ class JudgeSettings:
     stand_ins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tables: Collection[str] | None = None
     study_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    multiverse: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    post_hoc: Mapping[str, Mapping[str, bool]] | None = None
+
+    def is_post_hoc(self, claim_id: str, test: str = "primary") -> bool | None:
+        """Whether a test came after the freeze; None without a lock."""
+        return None if self.post_hoc is None else self.post_hoc[claim_id][test]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,8 +162,12 @@ def judge(
         row = _row(claim, verdict, finding, fit, adjusted.get(claim.id))
         row["proxy"] = "; ".join(proxies_of(claim, registry, codebook, settings)) or None
         row["family"] = families.get(claim.id)
+        late = settings.is_post_hoc(claim.id) if claim.test else None
+        row["exploratory"] = claim.exploratory or bool(late)
+        varied = settings.multiverse.get(claim.id)
+        row["grid_share"] = varied["shares"]["same_sign"] if varied else None
         rows.append(row)
-        card = card_of(claim, row, finding, fit, adjusted.get(claim.id))
+        card = card_of(claim, row, finding, fit, adjusted.get(claim.id), varied, late)
         cards[claim.id] = {**card, **_told(claim, fit, registry, codebook, settings)}
         if finding is not None:
             shapes[claim.id] = shape_of(claim, verdict.word, finding, fit)
@@ -326,6 +339,7 @@ def _variant_rows(
         fit = _fit(found, fits)
         row: dict[str, Any] = dict.fromkeys(VARIANT_SCHEMA)
         row |= {"claim_id": claim.id, "variant": name, "test": test.shape, "model": test.model}
+        row["post_hoc"] = settings.is_post_hoc(claim.id, name)
         if isinstance(found, Finding) and fit is not None:
             row |= _numbers(found, fit)
             row |= {

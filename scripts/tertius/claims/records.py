@@ -21,12 +21,17 @@ def card_of(
     finding: Finding | None,
     fit: Estimate | None,
     adjusted: Adjusted | None,
+    multiverse: Mapping[str, Any] | None = None,
+    post_hoc: bool | None = None,
 ) -> dict[str, Any]:
     """Everything about one claim and its verdict, ready for json; numbers not finite are null.
 
     Keys: the verdict row, the claim's text and flags, and for a tested claim `test`, `direction`,
     `steps`, `effects` (shares of the expected outcome with their interval), `family_size`,
     `results` (all numbers of the shape tests), `plain_effects` and `warnings` of the model.
+    `multiverse` sums up the claim's multiverse (null where none was made), `post_hoc` says whether
+    its test came after the freeze (null without a lock); `power` and `fault_tolerance` stay null
+    until simulated worlds are stored.
     """
     card: dict[str, Any] = {
         **row,
@@ -41,6 +46,11 @@ def card_of(
         "rivals": list(claim.rivals),
         "test_family": claim.test_family,
         **{flag: getattr(claim, flag) for flag in FLAGS},
+        "exploratory": row["exploratory"],
+        "post_hoc": post_hoc,
+        "multiverse": multiverse_of(multiverse) if multiverse else None,
+        "power": None,
+        "fault_tolerance": None,
     }
     if finding is not None and fit is not None and adjusted is not None:
         card |= {
@@ -56,6 +66,15 @@ def card_of(
             "variants": list(claim.variants),
         }
     return {key: plain(value) for key, value in card.items()}
+
+
+def multiverse_of(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What a card says of a multiverse: how many specifications, shares, and the joint tests."""
+    return {
+        "specifications": summary["shares"]["n"],
+        **{key: summary["shares"][key] for key in ("same_sign", "expected", "opposite", "stable")},
+        "joint": {test["statistic"]: test["p_value"] for test in summary["joint"]},
+    }
 
 
 def shape_of(claim: Claim, word: str, finding: Finding, fit: Estimate | None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from tertius.exhibits.content import (
 )
 from tertius.exhibits.identity import identity_grids
 from tertius.exhibits.labels import Labels, network_words
+from tertius.exhibits.multiverse import multiverse_block
 from tertius.exhibits.results import ModelResults
 from tertius.exhibits.style import count, interval, minus, p_relation, real
 from tertius.exhibits.truth import Plant
@@ -58,7 +59,8 @@ class ReportInputs:
     `facts` a network to its whole-network facts by year; `tables` and `figures` an exhibit to its
     HTML fragment or image (png, svg) bytes; `plant` is empty where there is no truth; `identity`
     holds the tables of the identity step by name. `stages` are the stages of each paper's argument,
-    `outcomes` the outcome of each model.
+    `outcomes` the outcome of each model. `multiverse` holds
+    the summaries that were made, by claim; their curves are figures called `multiverse_<claim>`.
     """
 
     study: str
@@ -80,6 +82,7 @@ class ReportInputs:
     identity: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     stages: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     outcomes: Mapping[str, str] = field(default_factory=dict)
+    multiverse: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def build_content(inputs: ReportInputs) -> ReportContent:
@@ -105,6 +108,10 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         alpha=f"{settings['inference']['alpha']:g}",
         families=families_grid(rows),
         truth=_truth(inputs, labels),
+        multiverse=tuple(
+            multiverse_block(summary, data_uri(inputs.figures[f"multiverse_{claim}"]))
+            for claim, summary in sorted(inputs.multiverse.items())
+        ),
         tables=tuple(_table(e, inputs.tables[e.id]) for e in inputs.exhibits if e.is_table),
         figures=tuple(_figure(e, inputs) for e in inputs.exhibits if not e.is_table),
         networks=_networks(inputs, years),

@@ -131,6 +131,18 @@ class TruthBlock:
 
 
 @dataclass(frozen=True)
+class MultiverseBlock:
+    """The multiverse of a claim: sentences, the curve, joint tests, and what drives it."""
+
+    claim_id: str
+    sentences: tuple[str, ...]
+    figure: FigureBlock
+    joint: Grid
+    drivers: Grid
+    levels: Grid
+
+
+@dataclass(frozen=True)
 class Section:
     """A paper's claims in the overview: title and tiles by place."""
 
@@ -154,6 +166,7 @@ class ReportContent:
     alpha: str
     families: Grid
     truth: TruthBlock | None
+    multiverse: tuple[MultiverseBlock, ...]
     tables: tuple[TableBlock, ...]
     figures: tuple[FigureBlock, ...]
     networks: tuple[Grid, ...]
