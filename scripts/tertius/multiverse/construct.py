@@ -14,7 +14,7 @@ from tertius.identity.groups import heads, owners_of, roll_up
 from tertius.measures import measure_years
 from tertius.multiverse.grid import NetworkVariant
 from tertius.networks import build_network, network_nodes, tie_years
-from tertius.variables.derive import MODULES, derive
+from tertius.variables.derive import derive, library
 from tertius.variables.inputs import Inputs, NetworkFacts, VariableSpec
 
 Tables = Mapping[str, pl.DataFrame]
@@ -163,8 +163,7 @@ def on_network(spec: VariableSpec, focal: str) -> bool:
         return False
     if spec.function is None:
         return True
-    module, name = spec.function.split(".")
-    return "network" in inspect.signature(getattr(MODULES[module], name)).parameters
+    return "network" in inspect.signature(library()[spec.function]).parameters
 
 
 def uses_measures(specs: Collection[VariableSpec], names: Collection[str]) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from tertius.claims.claim_test import ClaimTest
-from tertius.claims.findings import EXPECTATIONS, Finding, find
+from tertius.claims.finding import Finding
+from tertius.claims.findings import EXPECTATIONS, find
 from tertius.estimate import Estimate, NotEstimable, estimate_model
 from tertius.inference.score_bootstrap import Hypothesis
 from tertius.multiverse.construct import winsorised_by_year, with_form

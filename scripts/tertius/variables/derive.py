@@ -169,7 +169,7 @@ def _named(built: pl.DataFrame, name: str, key: pl.DataFrame) -> pl.DataFrame:
 def _builders(
     specs: Mapping[str, VariableSpec], functions: Mapping[str, Builder]
 ) -> dict[str, Builder]:
-    known = {**_library(), **functions}
+    known = {**library(), **functions}
     problems = Problems()
     found: dict[str, Builder] = {}
     for name, spec in specs.items():
@@ -187,7 +187,7 @@ def _builders(
     return found
 
 
-def _library() -> dict[str, Builder]:
+def library() -> dict[str, Builder]:
     """`<module>.<function>` -> every public function of the package with `inputs` in front."""
     # Hashes of code follow this pattern: the step depends on every module of the package.
     modules = {
