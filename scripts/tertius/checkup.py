@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tertius.claims import ClaimRegistry
-from tertius.dyad_names import FIRM_YEARS, needed_inputs
+from tertius.dyad_names import FIRM_YEARS, needed_columns, needed_inputs
 from tertius.model_spec import base_variables
 from tertius.problems import InputError, Problems
 from tertius.registry import Registry, Study, raw_files
@@ -168,7 +168,12 @@ def outlooks(
             found.append(Outlook(claim.id, f"no test ({claim.testability})"))
             continue
         codes = [code for name in claim.test.all_models for code in _codes(models[name], stand_ins)]
-        lacking = sorted({name for code in codes for name in _lacking(code, registry, tables)})
+        columns = [c for name in claim.test.all_models for c in _dyad_columns(models[name])]
+        layers = study.networks[study.focal].layers
+        lacking = sorted(
+            {name for code in codes for name in _lacking(code, registry, tables)}
+            | {name for name in columns if not _has(name, layers, tables, study)}
+        )
         found.append(Outlook(claim.id, f"no {', '.join(lacking)}" if lacking else ""))
     return found
 
@@ -182,6 +187,13 @@ def _codes(model: Mapping[str, Any], stand_ins: Mapping[str, Mapping[str, Any]])
         return needed_inputs(terms)[0]
     named = (v for v in (model.get("options") or {}).values() if isinstance(v, str))
     return (outcome, *terms, *named)
+
+
+def _dyad_columns(model: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tables and columns that the terms of a model of dyads need."""
+    if model.get("frame", FIRM_YEARS) == FIRM_YEARS:
+        return ()
+    return needed_columns(base_variables(str(term) for term in model.get("terms") or ()))
 
 
 def _lacking(code: str, registry: Registry, tables: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 FIRM_YEARS = "firm_years"
 """The frame of a model that reads the panel."""
@@ -28,6 +28,12 @@ OWN = {
     "network": ("triangles", "gwesp", "gwdegree", "two_paths"),
     "tie_years": ("duration", "late_entry", "equity", "formal", "repeated"),
 }
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "distance_km": ("organisations.lat", "organisations.lon"),
+    "tech_proximity": ("holders", "patent_classes"),
+    "complementarity": ("holders", "patent_classes"),
+}
+"""What a term of `HISTORY` is made of, beside the ties."""
 KEYS = ("a", "b", "ego", "alter", "stratum", "rate")
 """Columns that options of estimators on dyads may name."""
 SUM, GAP, SAME = "__sum", "__gap", "same_"
@@ -78,3 +84,14 @@ def needed_inputs(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...
     variables = {v for name in listed if (v := member_variable(name))}
     attributes = {a for name in listed if (a := shared_attribute(name))}
     return tuple(sorted(variables)), tuple(sorted(attributes))
+
+
+def needed_columns(names: Iterable[str]) -> tuple[str, ...]:
+    """Tables and columns, beside ties and panel, that a list of names is made of, sorted.
+
+    >>> needed_columns(["tech_proximity", "same_city", "prior_tie"])
+    ('holders', 'organisations.city', 'patent_classes')
+    """
+    listed = list(names)
+    own = {column for name in listed for column in COLUMNS.get(name, ())}
+    return tuple(sorted(own | {f"organisations.{a}" for a in needed_inputs(listed)[1]}))

@@ -110,7 +110,7 @@ def test_the_documented_source_is_added_by_one_mapping(project):
     told = check_study.main(project, "example", None)
     assert "source colleague_alliances: 2015-2015, 4 organisations" in told
     assert "possible ties, alliance: 2" in told
-    assert "claims: the data allow 0 of 164" in told
+    assert "claims: the data allow 3 of 164\n  B02, B33, B36\n" in told
     assert re.search(r"lack an input: no .*patents", told)
 
 

@@ -17,6 +17,7 @@ import polars as pl
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.catalogue import ESTIMATORS
+from tertius.dyad_names import FIRM_YEARS
 from tertius.estimate.columns import (
     OK,
     Base,
@@ -34,7 +35,7 @@ UNUSABLE = ("truncated", "missing_input")
 
 @dataclass(frozen=True)
 class LedgerStep:
-    """Rows and firms that remain after a step."""
+    """Rows and firms (in frames of dyads: members of the dyads) that remain after a step."""
 
     step: str
     rows: int
@@ -252,11 +253,25 @@ def _plain_columns(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys([spec.cluster, *spec.effect_columns, *spec.option_columns]))
 
 
-def _step(step: str, rows: pl.DataFrame, last: LedgerStep | None = None) -> LedgerStep:
+def of_dyads(spec: ModelSpec) -> bool:
+    """Whether the rows of a model are dyads that tell their two members, a and b."""
+    return spec.frame != FIRM_YEARS and {"a", "b"} <= set(_plain_columns(spec))
+
+
+def n_organisations(rows: pl.DataFrame, spec: ModelSpec) -> int:
+    """Organisations in the rows of a model; of dyads their members."""
+    if not of_dyads(spec):
+        return rows["org_id"].n_unique()
+    return pl.concat([rows[side].cast(pl.String) for side in ("a", "b")]).n_unique()
+
+
+def _step(
+    step: str, rows: pl.DataFrame, spec: ModelSpec, last: LedgerStep | None = None
+) -> LedgerStep:
     """What remains after a step; where no row left since the `last` one, its firms stand."""
     if last is not None and last.rows == rows.height:
         return LedgerStep(step, rows.height, last.firms)
-    return LedgerStep(step, rows.height, rows["org_id"].n_unique())
+    return LedgerStep(step, rows.height, n_organisations(rows, spec))
 
 
 def _analysis_rows(
@@ -283,8 +298,8 @@ def _analysis_rows(
     if not is_sorted:
         rows = rows.sort("org_id", "year")
     name = "analysis sample" if spec.sample == "in_sample" else f"analysis sample ({spec.sample})"
-    start = _step("risk set", panel)
-    return rows, [start, _step(name, rows, start)]
+    start = _step("risk set", panel, spec)
+    return rows, [start, _step(name, rows, spec, start)]
 
 
 def _available(rows: pl.DataFrame, spec: ModelSpec) -> tuple[ModelSpec, dict[str, str]]:
@@ -362,14 +377,14 @@ def _usable_rows(
             rows = rows.filter(~bad[column])
         if told or column == "y_status":
             text = f"{name} usable" + (f" ({', '.join(told)})" if told else "")
-            steps.append(_step(text, rows, steps[-1] if steps else start))
+            steps.append(_step(text, rows, spec, steps[-1] if steps else start))
     for name in _plain_columns(spec):
         unknown = rows[name].null_count()
         if unknown:
             dropped[f"{name}: missing_input"] = unknown
             rows = rows.filter(pl.col(name).is_not_null())
             role = "cluster" if name == spec.cluster else "category"
-            steps.append(_step(f"{role} {name} known", rows))
+            steps.append(_step(f"{role} {name} known", rows, spec))
     _check_values(rows, spec)
     return rows, steps, dropped
 

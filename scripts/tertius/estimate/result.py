@@ -12,9 +12,8 @@ from scipy import stats
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.catalogue import ESTIMATORS, Estimator
-from tertius.dyad_names import FIRM_YEARS
 from tertius.estimate.columns import Base, NotEstimable
-from tertius.estimate.design import Design, LedgerStep
+from tertius.estimate.design import Design, LedgerStep, n_organisations
 from tertius.estimate.sample import Sample
 from tertius.inference.covariance import CONVENTION_TEXT, cluster_covariance, small_sample_factor
 from tertius.inference.score_bootstrap import Hypothesis
@@ -261,7 +260,7 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         cluster_ids=ids,
         dof=dof,
         n_obs=frame.height,
-        n_firms=_n_members(frame, spec) or n_levels(design.firm[sample.rows]),
+        n_firms=n_organisations(frame, spec),
         n_years=n_levels(design.year[sample.rows]),
         frame=frame,
         variables=variables,
@@ -278,13 +277,6 @@ def assemble_estimate(design: Design, fit: Fit) -> Estimate:
         tables=fit.tables,
         remarks=fit.plain_words,
     )
-
-
-def _n_members(frame: pl.DataFrame, spec: ModelSpec) -> int:
-    """Organisations that are members of the dyads of a frame; 0 for a panel of firms."""
-    if spec.frame == FIRM_YEARS or not {"a", "b"} <= set(frame.columns):
-        return 0
-    return pl.concat([frame["a"].cast(pl.String), frame["b"].cast(pl.String)]).n_unique()
 
 
 def n_levels(codes: IntArray) -> int:

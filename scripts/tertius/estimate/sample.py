@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.design import Design, LedgerStep
+from tertius.estimate.design import Design, LedgerStep, n_organisations, of_dyads
 from tertius.estimate.two_way import Effects, lay_out_effects, lone_rows
 
 KEPT, ALL_ZERO, SINGLETON, SEPARATED, NO_NEIGHBOUR = 0, 1, 2, 3, 4
@@ -123,7 +124,7 @@ def cut_sample(design: Design, steps: Sequence[tuple[str, BoolArray]]) -> Sample
         left &= keep
         if gone:
             dropped[text] = gone
-        ledger.append(LedgerStep(text, int(left.sum()), len(np.unique(design.firm[left]))))
+        ledger.append(LedgerStep(text, int(left.sum()), _n_left(design, left)))
     whole = make_sample(design, np.where(left, KEPT, SINGLETON).astype(np.int8), ())
     return replace(whole, ledger=tuple(ledger), dropped=dropped)
 
@@ -142,9 +143,16 @@ def _ledger(
         left &= ~gone
         if gone.any():
             dropped[STEPS[step]] = int(gone.sum())
-        firms = int(np.count_nonzero(np.bincount(design.firm[left])))
-        ledger.append(LedgerStep(f"{STEPS[step]} dropped", int(left.sum()), firms))
+        step_of = f"{STEPS[step]} dropped"
+        ledger.append(LedgerStep(step_of, int(left.sum()), _n_left(design, left)))
     return tuple(ledger), dropped
+
+
+def _n_left(design: Design, left: BoolArray) -> int:
+    """Organisations in the (n,) rows that are left."""
+    if of_dyads(design.spec):
+        return n_organisations(design.frame.filter(pl.Series(left)), design.spec)
+    return int(np.count_nonzero(np.bincount(design.firm[left])))
 
 
 def renumber(codes: IntArray) -> tuple[IntArray, IntArray]:
