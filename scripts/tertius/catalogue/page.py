@@ -6,6 +6,7 @@ from types import ModuleType
 
 from tertius.catalogue import FAMILIES
 from tertius.catalogue.estimator import KINDS, Estimator, Option
+from tertius.generated import renewed_between
 
 BEGIN, END = "<!-- estimators -->", "<!-- /estimators -->"
 
@@ -21,11 +22,7 @@ def renewed(page: str) -> str:
     Raises:
         ValueError: the page lacks a marker.
     """
-    head, found, rest = page.partition(BEGIN)
-    _, closed, tail = rest.partition(END)
-    if not (found and closed):
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
-    return f"{head}{BEGIN}\n\n{estimator_list()}\n{END}{tail}"
+    return renewed_between(page, BEGIN, END, f"\n\n{estimator_list()}\n")
 
 
 def _family(family: ModuleType) -> str:

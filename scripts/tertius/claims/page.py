@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tertius.claims.shape_table import KEYS, SHAPES, Key, Shape
+from tertius.generated import renewed_between
 
 BEGIN, END = "<!-- shapes -->", "<!-- /shapes -->"
 
@@ -20,11 +21,7 @@ def renewed(page: str) -> str:
     Raises:
         ValueError: the page lacks a marker.
     """
-    head, found, rest = page.partition(BEGIN)
-    _, closed, tail = rest.partition(END)
-    if not (found and closed):
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
-    return f"{head}{BEGIN}\n\n{shape_list()}{END}{tail}"
+    return renewed_between(page, BEGIN, END, f"\n\n{shape_list()}")
 
 
 def _shape(name: str, shape: Shape) -> str:
