@@ -1,6 +1,5 @@
 """Fit the models that claims hold against rewired networks, on networks of the same degrees."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,16 @@ import polars as pl
 
 from tertius import entry
 from tertius.claims import load_claims
-from tertius.claims.placebos import PlaceboSettings, placebo_models, placebo_slopes
-from tertius.model_spec import resolve_spec
+from tertius.claims.placebos import (
+    PlaceboSettings,
+    measured_on_ties,
+    placebo_models,
+    placebo_slopes,
+)
+from tertius.estimate import NotEstimable, estimate_model
+from tertius.model_spec import ModelSpec, resolve_spec
 from tertius.networks import tie_years
-from tertius.panel import patent_holders
+from tertius.panel import attach_lags, patent_holders
 from tertius.tables import read_tables, write_parquet
 from tertius.variables.derive import resolve
 from tertius.variables.inputs import Inputs, NetworkFacts
@@ -23,7 +28,6 @@ def main(
     tables: Path,
     ties: Path,
     panel: Path,
-    estimates: Path,
     claims: list[Path],
     schema: Path,
     placebos: Path,
@@ -38,6 +42,7 @@ def main(
     frame: Mapping[str, Any],
     draws: int,
     seed: int,
+    threads: int = 1,
 ) -> None:
     typed, rows = read_tables(tables), pl.read_parquet(panel)
     first, last = years["analysis"]
@@ -56,24 +61,28 @@ def main(
         frame_types=tuple(frame["types"]),
         tie_years=tie_years(years),
     )
-    specs = {
-        name: resolve_spec(name, models[name], defaults)
+    known = resolve(codebook, declared)
+    every = (
+        resolve_spec(name, models[name], defaults)
         for name in placebo_models(load_claims(claims, schema))
-        if was_estimated(estimates / name)
-    }
-    slopes = placebo_slopes(
-        inputs, rows, resolve(codebook, declared), specs, PlaceboSettings(draws, seed)
     )
+    tied = {spec.name: spec for spec in every if measured_on_ties(spec.outcome, known)}
+    rows = attach_lags(rows, sorted({v for spec in tied.values() for v in spec.variables}))
+    specs = {name: spec for name, spec in tied.items() if is_estimable(rows, spec)}
+    slopes = placebo_slopes(inputs, rows, known, specs, PlaceboSettings(draws, seed), threads)
     write_parquet(slopes, placebos)
     for name in specs:
         n = slopes.filter(pl.col("model") == name)["draw"].n_unique()
         print(f"{name}: {n} of {draws} rewired networks")
 
 
-def was_estimated(folder: Path) -> bool:
+def is_estimable(rows: pl.DataFrame, spec: ModelSpec) -> bool:
     """Whether the study's own network carries a model; if not, none is rewired for it."""
-    fit = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
-    return "reason_code" not in fit
+    try:
+        estimate_model(rows, spec)
+    except NotEstimable:
+        return False
+    return True
 
 
 if "snakemake" in globals():

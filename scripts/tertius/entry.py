@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,9 +20,10 @@ RESERVED = ("code",)
 def run(main: Callable[..., None], job: Any) -> None:
     """Call a step with the named inputs, outputs and parameters of its job.
 
-    Paths become `Path`, lists of paths become lists. Everything printed goes to the job's log. A
-    problem with what the user supplied is written beside the log without a traceback, where the
-    workflow prints it last; nothing half-written stays behind.
+    Paths become `Path`, lists of paths become lists; a step that takes `threads` gets those of the
+    job. Everything printed goes to the job's log. A problem with what the user supplied is written
+    beside the log without a traceback, where the workflow prints it last; nothing half-written
+    stays behind.
 
     Args:
         main: the step; takes keywords only.
@@ -31,6 +33,8 @@ def run(main: Callable[..., None], job: Any) -> None:
         SystemExit: with code 1 after a problem of the user's.
     """
     keywords = {**_paths(job.input), **_paths(job.output), **_parameters(job.params)}
+    if "threads" in inspect.signature(main).parameters:
+        keywords["threads"] = job.threads
     log = Path(job.log[0])
     notice = log.with_suffix(".problem")
     log.parent.mkdir(parents=True, exist_ok=True)

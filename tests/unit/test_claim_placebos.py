@@ -55,7 +55,7 @@ def degrees(edges: pl.DataFrame) -> dict[str, int]:
 
 def test_rewiring_keeps_degrees_and_weights_and_moves_ties() -> None:
     before = ties(2000)
-    after = rewired_year(before, np.random.default_rng(1))
+    after = rewired_year(before, Graph.from_frame(before), np.random.default_rng(1))
     assert degrees(after) == degrees(before)
     assert (after["a"] < after["b"]).all()
     assert not after.select("a", "b").is_duplicated().any()
@@ -147,6 +147,8 @@ def test_slopes_on_rewired_networks_are_those_of_counting(root, world, lead: int
     panel_ = panel_.with_columns(reach_class=pl.lit(0.0), reach_class_status=pl.lit("ok"))
     known = resolve({code: codebook[code] for code in ("deg", "reach_class")})
     slopes = placebo_slopes(inputs, panel_, known, {"m": spec}, PlaceboSettings(3, 1))
+    side_by_side = placebo_slopes(inputs, panel_, known, {"m": spec}, PlaceboSettings(3, 1), 2)
+    assert side_by_side.equals(slopes)
     found = slopes.filter(pl.col("term") == "deg")
     assert found["draw"].to_list() == [0, 1, 2]
     assert found["estimate"].to_list() == pytest.approx([1.0] * 3, abs=1e-9)

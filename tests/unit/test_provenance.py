@@ -90,6 +90,7 @@ def job(folder: Path, scriptdir: Path = SCRIPTS) -> SimpleNamespace:
         params=Named(code="abc", seed=7),
         log=[str(folder / "logs" / "step.log")],
         rule="step",
+        threads=2,
         scriptdir=str(scriptdir),
     )
 
@@ -97,12 +98,12 @@ def job(folder: Path, scriptdir: Path = SCRIPTS) -> SimpleNamespace:
 def test_run_hands_over_named_paths_and_parameters_and_fills_the_log(tmp_path: Path) -> None:
     seen = {}
 
-    def main(*, raw: Path, many: list[Path], seed: int) -> None:
-        seen.update(raw=raw, many=many, seed=seed)
+    def main(*, raw: Path, many: list[Path], seed: int, threads: int = 1) -> None:
+        seen.update(raw=raw, many=many, seed=seed, threads=threads)
         print("went well")
 
     entry.run(main, job(tmp_path))
-    assert seen == {"raw": Path("a.csv"), "many": [Path("b"), Path("c")], "seed": 7}
+    assert seen == {"raw": Path("a.csv"), "many": [Path("b"), Path("c")], "seed": 7, "threads": 2}
     assert (tmp_path / "logs" / "step.log").read_text() == "went well\n"
     assert not (tmp_path / "logs" / "step.problem").exists()
 

@@ -6,7 +6,6 @@ rule draw_placebos:
         tables=f"{DATA}/tables",
         ties=f"{DATA}/ties/{STUDY.focal}.parquet",
         panel=f"{DATA}/panel.parquet",
-        estimates=f"{RESULTS}/estimates",
         claims=CLAIM_FILES,
         schema=CLAIM_SCHEMA,
     output:
@@ -15,6 +14,8 @@ rule draw_placebos:
         f"{LOGS}/draw_placebos.log",
     benchmark:
         f"{BENCHMARKS}/draw_placebos.tsv"
+    # The same draws with any number of threads.
+    threads: 2
     params:
         **settings("years", "frame"),
         code=code("draw_placebos"),

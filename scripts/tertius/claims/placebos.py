@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from tertius.claims.registry import ClaimRegistry
-from tertius.estimate import NotEstimable, estimate_model
+from tertius.estimate import NotEstimable, estimate_model, panel_columns
+from tertius.kernels import Workers
 from tertius.measures import Graph, measure_holes, rewire
 from tertius.model_spec import ModelSpec
 from tertius.panel import attach_leads
@@ -24,6 +25,8 @@ from tertius.variables.derive import derive
 from tertius.variables.inputs import Inputs, VariableSpec
 
 REWIRED = "rewired"
+SWAPS_PER_TIE = 5.0
+"""Swaps tried for each tie: all but exp(-10) of the ties are drawn at least once."""
 SCHEMA = {"model": pl.String, "term": pl.String, "draw": pl.Int32, "estimate": pl.Float64}
 
 
@@ -48,6 +51,7 @@ def placebo_slopes(
     codebook: Mapping[str, VariableSpec],
     models: Mapping[str, ModelSpec],
     settings: PlaceboSettings,
+    threads: int = 1,
 ) -> pl.DataFrame:
     """Coefficients of each model on each rewired network.
 
@@ -58,30 +62,43 @@ def placebo_slopes(
         models: resolved; those whose outcome is not measured on the focal network's ties have no
             row in the result.
         settings: draws and seed.
+        threads: draws made at once; the result is the same for any number.
 
     Returns:
         model, term, draw, estimate; a model that a draw cannot carry has no row for it.
     """
     tied = {n: m for n, m in models.items() if measured_on_ties(m.outcome, codebook)}
     wanted = sorted({spec.outcome for spec in tied.values()})
+    if not wanted or not settings.draws:
+        return pl.DataFrame(schema=SCHEMA)
     keys = panel.select("org_id", "year")
-    found: list[tuple[str, str, int, float]] = []
-    kept: dict[object, Any] = {}
-    for draw in range(settings.draws if wanted else 0):
+    holes = _needs_holes(wanted, codebook)
+    ties = inputs.ties[inputs.focal].sort("year", "a", "b")
+    years = [(part, Graph.from_frame(part)) for part in ties.partition_by("year")]
+    panels = {name: panel_of(panel, spec) for name, spec in tied.items()}
+
+    def slopes(draw: int, kept: Mapping[object, Any]) -> tuple[pl.DataFrame, dict[object, Any]]:
         rng = np.random.default_rng([settings.seed, draw])
-        moved = rewired_inputs(inputs, keys, rng, holes=_needs_holes(wanted, codebook))
+        moved = rewired_inputs(inputs, keys, years, rng, holes=holes)
         moved._memo.update(kept)
         again = derive(moved, {code: codebook[code] for code in wanted})
-        kept = {k: v for k, v in moved._memo.items() if not _rests_on(k, inputs.focal)}
+        found: list[tuple[str, str, int, float]] = []
         for name, spec in tied.items():
-            rows = with_outcome_of(panel, again, spec, inputs.outcome_years)
+            rows = with_outcome_of(panels[name], again, spec, inputs.outcome_years)
             try:
                 fit = estimate_model(rows, spec)
             except NotEstimable:
                 continue
             pairs = zip(fit.terms, fit.coefficients, strict=True)
             found += [(name, term, draw, float(value)) for term, value in pairs]
-    return pl.DataFrame(found, schema=SCHEMA, orient="row")
+        rest = {k: v for k, v in moved._memo.items() if not _rests_on(k, inputs.focal)}
+        return pl.DataFrame(found, schema=SCHEMA, orient="row"), rest
+
+    # What does not rest on the focal network is made once, by the first draw.
+    first, kept = slopes(0, {})
+    with Workers(threads) as workers:
+        others = workers.run(lambda draw: slopes(draw, kept)[0], range(1, settings.draws))
+    return pl.concat([first, *others])
 
 
 def _rests_on(key: object, network: str) -> bool:
@@ -101,37 +118,41 @@ def _needs_holes(codes: Iterable[str], codebook: Mapping[str, VariableSpec]) -> 
 
 
 def rewired_inputs(
-    inputs: Inputs, keys: pl.DataFrame, rng: np.random.Generator, *, holes: bool = False
+    inputs: Inputs,
+    keys: pl.DataFrame,
+    years: Iterable[tuple[pl.DataFrame, Graph]],
+    rng: np.random.Generator,
+    *,
+    holes: bool = False,
 ) -> Inputs:
     """The inputs with the focal network rewired in every year.
 
     Args:
         inputs: of the study.
         keys: org_id, year of the rows that are wanted.
+        years: ties and graph of every year of the focal network.
         rng: of the swaps.
         holes: whether degree and structural holes are measured on it.
     """
-    ties = inputs.ties[inputs.focal]
-    parts = ties.sort("year", "a", "b").partition_by("year", maintain_order=True)
-    years = [rewired_year(part, rng) for part in parts]
+    moved = [rewired_year(ties, graph, rng) for ties, graph in years]
     measures = {}
     if holes:
-        measures[inputs.focal] = pl.concat([holes_of_year(part) for part in years])
+        measures[inputs.focal] = pl.concat([holes_of_year(ties) for ties in moved])
     return replace(
         inputs,
-        ties={**inputs.ties, inputs.focal: pl.concat(years)},
+        ties={**inputs.ties, inputs.focal: pl.concat(moved)},
         measures=measures,
         risk_set=keys,
         _memo={},
     )
 
 
-def rewired_year(ties: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+def rewired_year(ties: pl.DataFrame, graph: Graph, rng: np.random.Generator) -> pl.DataFrame:
     """One year's ties with other ends at the same degrees; weights are dealt out anew."""
-    graph, _ = rewire(Graph.from_frame(ties), rng=rng)
-    at = np.repeat(np.arange(graph.n_nodes), np.diff(graph.indptr))
-    upper = at < graph.indices
-    one, two = graph.nodes[at[upper]], graph.nodes[graph.indices[upper]]
+    moved, _ = rewire(graph, rng=rng, swaps_per_tie=SWAPS_PER_TIE)
+    at = np.repeat(np.arange(moved.n_nodes), np.diff(moved.indptr))
+    upper = at < moved.indices
+    one, two = moved.nodes[at[upper]], moved.nodes[moved.indices[upper]]
     rest = ties.drop("a", "b")[rng.permutation(ties.height)]
     ends = pl.DataFrame({"a": np.minimum(one, two), "b": np.maximum(one, two)})
     return pl.concat([rest, ends], how="horizontal").select(ties.columns)
@@ -144,13 +165,21 @@ def holes_of_year(ties: pl.DataFrame) -> pl.DataFrame:
     return table.select(pl.lit(ties["year"][0], pl.Int32).alias("year"), pl.all())
 
 
-def with_outcome_of(
-    panel: pl.DataFrame, other: pl.DataFrame, spec: ModelSpec, years: tuple[int, int]
-) -> pl.DataFrame:
-    """The panel with a model's outcome, of its lead, taken from another table of its rows."""
+def panel_of(panel: pl.DataFrame, spec: ModelSpec) -> pl.DataFrame:
+    """What a model reads of the panel, without its outcome."""
     code, column = spec.outcome, spec.outcome_column
-    lean = panel.drop(dict.fromkeys([code, f"{code}_status", column, f"{column}_status"]))
-    both = lean.join(
+    outcome = {code, f"{code}_status", column, f"{column}_status"}
+    return panel.select(
+        name for name in panel_columns(spec) if name in panel.columns and name not in outcome
+    )
+
+
+def with_outcome_of(
+    rows: pl.DataFrame, other: pl.DataFrame, spec: ModelSpec, years: tuple[int, int]
+) -> pl.DataFrame:
+    """The rows with a model's outcome, of its lead, taken from another table of the same keys."""
+    code = spec.outcome
+    both = rows.join(
         other.select("org_id", "year", code, f"{code}_status"),
         on=["org_id", "year"],
         how="left",

@@ -6,7 +6,14 @@ import polars as pl
 
 from tertius.catalogue import ESTIMATORS
 from tertius.estimate.columns import NotEstimable
-from tertius.estimate.design import Columns, Design, LedgerStep, build_design, with_sample
+from tertius.estimate.design import (
+    Columns,
+    Design,
+    LedgerStep,
+    build_design,
+    panel_columns,
+    with_sample,
+)
 from tertius.estimate.frames import EstimateFrames, estimate_frames, estimate_from_frames
 from tertius.estimate.load import estimator_function
 from tertius.estimate.missteps import (
@@ -56,4 +63,5 @@ __all__ = [
     "estimate_from_frames",
     "estimate_model",
     "estimator_function",
+    "panel_columns",
 ]

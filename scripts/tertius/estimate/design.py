@@ -223,6 +223,15 @@ def _status(variable: str) -> str:
     return f"{variable}_status"
 
 
+def panel_columns(spec: ModelSpec) -> list[str]:
+    """The columns of a panel that the design of a model is made from, each once."""
+    values = [*spec.variables, *spec.option_variables, spec.outcome_column]
+    if spec.part is not None:
+        values.append(spec.part[0])
+    named = ["org_id", "year", "in_sample", spec.sample, *_plain_columns(spec)]
+    return list(dict.fromkeys([*named, *values, *map(_status, values)]))
+
+
 def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> bool:
     """Every needed column is there, and (org_id, year) is a key; whether rows are sorted by it."""
     values = [*spec.variables, *spec.option_variables, spec.outcome_column]
@@ -293,8 +302,9 @@ def _analysis_rows(
         shown = value if whole[variable] else pl.when(status == OK).then(value)
         values += [shown.alias(variable), status.cast(pl.String)]
     inside = panel[spec.sample]
-    rows = panel if inside.all() and not inside.has_nulls() else panel.filter(inside)
-    rows = rows.select(*keep, *values)
+    rows = panel.select(*keep, *values)
+    if not inside.all() or inside.has_nulls():
+        rows = rows.filter(inside)
     if not is_sorted:
         rows = rows.sort("org_id", "year")
     name = "analysis sample" if spec.sample == "in_sample" else f"analysis sample ({spec.sample})"

@@ -246,6 +246,57 @@ def _depend(
 
 
 @kernel
+def ego_dependencies(indptr: Ints, indices: Ints, egos: Ints) -> Reals:
+    """For every entry (ego, contact): the contact's dependency summed over all ego's contacts.
+
+    Paths are those among the contacts, ego left out; 0 in the rows of units not among `egos`.
+    Rows of `indices` ascend.
+    """
+    out = np.zeros(indices.size)
+    place = np.full(indptr.size - 1, -1, np.int64)
+    heads = np.empty(0, np.int32)
+    for i in egos:
+        low, m = indptr[i], indptr[i + 1] - indptr[i]
+        contacts = indices[low : low + m]
+        most = 0
+        for k in range(m):
+            place[contacts[k]] = k
+            most += min(m, indptr[contacts[k] + 1] - indptr[contacts[k]])
+        if heads.size < most:
+            heads = np.empty(2 * most, np.int32)
+        ptr = np.zeros(m + 1, np.int64)
+        for k in range(m):
+            theirs = indices[indptr[contacts[k]] : indptr[contacts[k] + 1]]
+            ptr[k + 1] = _shared(contacts, theirs, place, heads, ptr[k])
+        for k in range(m):
+            place[contacts[k]] = -1
+        linked = np.flatnonzero(np.diff(ptr))
+        if linked.size > 2:
+            ones, closed = np.ones(m), np.zeros(m, np.bool_)
+            sums = dependency_sums(ptr, heads, ones, closed, linked, ones[: linked.size])
+            out[low : low + m] = sums[:, 0]
+    return out
+
+
+@kernel
+def _shared(contacts: Ints, theirs: Ints, place: Ints, heads: Heads, at: int) -> int:
+    """Write the places of `theirs` among the contacts to heads[at:]; returns the new end."""
+    if theirs.size < 16 * contacts.size:
+        for other in theirs:
+            if place[other] >= 0:
+                heads[at] = place[other]
+                at += 1
+        return at
+    for k in range(contacts.size):
+        # A hub's row is long: look each contact up in it.
+        found = np.searchsorted(theirs, contacts[k])
+        if found < theirs.size and theirs[found] == contacts[k]:
+            heads[at] = k
+            at += 1
+    return at
+
+
+@kernel
 def weighted_dependency_sums(indptr: Ints, indices: Heads, costs: Reals, sources: Ints) -> Reals:
     """Per node, as `dependency_sums` with paths of least total cost; costs are positive.
 

@@ -2,61 +2,70 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tertius.kernels import kernel
 
 Ints = NDArray[np.int64]
+Heads = NDArray[np.int32]
+Keys = NDArray[Any]
 
-# The pairs that stand are kept in an open table of keys (-1 = free) with linear probing. numba's
-# own sets leave a mark at every removal, and searches end only at a free place: after many swaps
-# there is none.
+# The pairs that stand are kept in an open table of keys with linear probing; its last entry, beyond
+# the places, is the mark of a free place. numba's own sets leave a mark at every removal, and
+# searches end only at a free place: after many swaps there is none.
+
+
+def pair_table(keys: int, pairs: int) -> Keys:
+    """An empty table for keys below `keys`, at most a quarter full; narrow ones fit the cache."""
+    kind = np.uint32 if keys < np.iinfo(np.uint32).max else np.int64
+    places = 1 << max(4 * pairs - 1, 7).bit_length()
+    return np.full(places + 1, np.iinfo(kind).max, kind)
 
 
 @kernel
-def _slot(table: Ints, key: int) -> int:
+def _slot(table: Keys, key: int | np.int64) -> np.int64:
     """Place of the key, or the free place where it belongs."""
-    mask = table.size - 1
-    at = ((key * 7046029254386353131) >> 20) & mask
-    while table[at] != -1 and table[at] != key:
+    mask, free = table.size - 2, table[-1]
+    at = ((np.int64(key) * 7046029254386353131) >> 20) & mask
+    while table[at] != free and table[at] != key:
         at = (at + 1) & mask
     return at
 
 
 @kernel
-def _remove(table: Ints, key: int) -> None:
+def _remove(table: Keys, key: int | np.int64) -> None:
     """Free the place of the key and move later keys of the run up."""
-    mask = table.size - 1
+    mask, free = table.size - 2, table[-1]
     hole = _slot(table, key)
-    table[hole] = -1
+    table[hole] = free
     at = (hole + 1) & mask
-    while table[at] != -1:
+    while table[at] != free:
         moved = table[at]
-        table[at] = -1
+        table[at] = free
         table[_slot(table, moved)] = moved
         at = (at + 1) & mask
 
 
 @kernel
-def _table(keys: Ints) -> Ints:
-    """A table of the keys, at most a quarter full."""
-    size = 8
-    while size < 4 * keys.size:
-        size *= 2
-    table = np.full(size, -1, np.int64)
-    for key in keys:
-        table[_slot(table, key)] = key
-    return table
+def _key(n: int, i: int, j: int) -> np.int64:
+    return np.int64(min(i, j)) * n + max(i, j)
 
 
 @kernel
-def swap_ties(n: int, a: Ints, b: Ints, first: Ints, second: Ints, flip: NDArray[np.bool_]) -> int:
+def swap_ties(
+    n: int, a: Heads, b: Heads, first: Ints, second: Ints, flip: NDArray[np.bool_], present: Keys
+) -> int:
     """Try the drawn double swaps a-b, c-d to a-d, c-b in place; the number that were possible.
 
-    A swap that would make a loop or a tie that stands already is refused.
+    A swap that would make a loop or a tie that stands already is refused. `present` is an empty
+    `pair_table`.
     """
-    present = _table(np.minimum(a, b) * n + np.maximum(a, b))
+    for e in range(a.size):
+        key = _key(n, a[e], b[e])
+        present[_slot(present, key)] = key
     done = 0
     for t in range(first.size):
         e, f = first[t], second[t]
@@ -65,12 +74,12 @@ def swap_ties(n: int, a: Ints, b: Ints, first: Ints, second: Ints, flip: NDArray
             x, y = y, x
         if e == f or u == y or x == v:
             continue
-        one = min(u, y) * n + max(u, y)
-        two = min(x, v) * n + max(x, v)
+        one = _key(n, u, y)
+        two = _key(n, x, v)
         if one == two or present[_slot(present, one)] == one or present[_slot(present, two)] == two:
             continue
-        _remove(present, min(u, v) * n + max(u, v))
-        _remove(present, min(x, y) * n + max(x, y))
+        _remove(present, _key(n, u, v))
+        _remove(present, _key(n, x, y))
         present[_slot(present, one)] = one
         present[_slot(present, two)] = two
         b[e] = y
@@ -81,9 +90,15 @@ def swap_ties(n: int, a: Ints, b: Ints, first: Ints, second: Ints, flip: NDArray
 
 
 @kernel
-def swap_members(n: int, group: Ints, member: Ints, first: Ints, second: Ints) -> int:
-    """Try to exchange the members of two drawn memberships in place; the number possible."""
-    present = _table(group * n + member)
+def swap_members(
+    n: int, group: Ints, member: Ints, first: Ints, second: Ints, present: Keys
+) -> int:
+    """Try to exchange the members of two drawn memberships in place; the number possible.
+
+    `present` is an empty `pair_table`.
+    """
+    for key in group * n + member:
+        present[_slot(present, key)] = key
     done = 0
     for t in range(first.size):
         e, f = first[t], second[t]

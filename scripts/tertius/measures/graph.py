@@ -98,10 +98,10 @@ class Graph:
         return cls(indptr, indices, values, names.to_numpy()[present], ledger)
 
     @classmethod
-    def from_codes(cls, a: NDArray[np.int64], b: NDArray[np.int64], nodes: NDArray[Any]) -> Graph:
+    def from_codes(cls, a: NDArray[Any], b: NDArray[Any], nodes: NDArray[Any]) -> Graph:
         """Graph of ties between numbered nodes, each tie once, no loops, all of weight 1.
 
-        a, b: (m,) places among the sorted `nodes`.
+        a, b: (m,) places, integers, among the sorted `nodes`.
         """
         low, high = np.minimum(a, b), np.maximum(a, b)
         order = np.lexsort((high, low))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tertius.codes import as_series, distinct, encode
-from tertius.measures._rewire import swap_members, swap_ties
+from tertius.measures._rewire import pair_table, swap_members, swap_ties
 from tertius.measures.brokerage import rings
 from tertius.measures.graph import Graph
 from tertius.measures.holes import burt
@@ -104,12 +104,14 @@ def rewire(
     a-b and c-d become a-d and c-b unless that makes a loop or a double tie; `swaps_per_tie` times
     the ties are tried. Source: Maslov & Sneppen (2002).
     """
-    rows = np.repeat(np.arange(graph.n_nodes), np.diff(graph.indptr))
+    n = graph.n_nodes
+    rows = np.repeat(np.arange(n, dtype=np.int32), np.diff(graph.indptr))
     upper = rows < graph.indices
-    a, b = rows[upper].astype(np.int64), graph.indices[upper].astype(np.int64)
+    a, b = rows[upper], graph.indices[upper]
     tries = round(swaps_per_tie * a.size) if a.size > 1 else 0
     first, second = (rng.integers(0, max(a.size, 1), tries) for _ in range(2))
-    done = swap_ties(graph.n_nodes, a, b, first, second, rng.random(tries) < 0.5)
+    table = pair_table(n * n, a.size)
+    done = swap_ties(n, a, b, first, second, rng.random(tries) < 0.5, table)
     return Graph.from_codes(a, b, graph.nodes), Swaps(tries, int(done))
 
 
@@ -163,7 +165,9 @@ def rewire_two_mode(
     group, member = memberships.group.copy(), memberships.member.copy()
     tries = round(swaps_per_tie * group.size)
     first, second = (rng.integers(0, max(group.size, 1), tries) for _ in range(2))
-    done = swap_members(memberships.nodes.size, group, member, first, second)
+    n = memberships.nodes.size
+    table = pair_table(n * max(memberships.groups.size, 1), group.size)
+    done = swap_members(n, group, member, first, second, table)
     order = np.lexsort((member, group))
     return replace(memberships, group=group[order], member=member[order]), Swaps(tries, int(done))
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tertius.kernels import kernel
+from tertius.measures._dependencies import ego_dependencies
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -182,77 +183,11 @@ def among_contacts(indptr: Ints, indices: Ints, other_indptr: Ints, other_indice
     return out
 
 
-@kernel
-def _ego_betweenness(indptr: Ints, indices: Ints, egos: Ints, out: Reals) -> None:
-    n = indptr.size - 1
-    place = np.full(n, -1, np.int64)
-    for i in egos:
-        low, m = indptr[i], indptr[i + 1] - indptr[i]
-        if m < 3:
-            continue
-        for k in range(m):
-            place[indices[low + k]] = k
-        size = 0
-        ptr = np.zeros(m + 1, np.int64)
-        for k in range(m):
-            v = indices[low + k]
-            for e in range(indptr[v], indptr[v + 1]):
-                if place[indices[e]] >= 0 and indices[e] != i:
-                    size += 1
-            ptr[k + 1] = size
-        if size:
-            heads = np.empty(size, np.int64)
-            at = 0
-            for k in range(m):
-                v = indices[low + k]
-                for e in range(indptr[v], indptr[v + 1]):
-                    if place[indices[e]] >= 0 and indices[e] != i:
-                        heads[at] = place[indices[e]]
-                        at += 1
-            _brandes(ptr, heads, out[low : low + m])
-        for k in range(m):
-            place[indices[low + k]] = -1
-
-
-@kernel
-def _brandes(ptr: Ints, heads: Ints, out: Reals) -> None:
-    n = ptr.size - 1
-    paths, share = np.empty(n), np.empty(n)
-    far = np.empty(n, np.int64)
-    queue = np.empty(n, np.int64)
-    for s in range(n):
-        far[:] = -1
-        paths[:] = 0.0
-        share[:] = 0.0
-        far[s], paths[s], queue[0] = 0, 1.0, s
-        head, tail = 0, 1
-        while head < tail:
-            u = queue[head]
-            head += 1
-            for k in range(ptr[u], ptr[u + 1]):
-                v = heads[k]
-                if far[v] < 0:
-                    far[v] = far[u] + 1
-                    queue[tail] = v
-                    tail += 1
-                if far[v] == far[u] + 1:
-                    paths[v] += paths[u]
-        for t in range(tail - 1, 0, -1):
-            v = queue[t]
-            for k in range(ptr[v], ptr[v + 1]):
-                u = heads[k]
-                if far[u] == far[v] - 1:
-                    share[u] += paths[u] / paths[v] * (1.0 + share[v])
-            out[v] += share[v] / 2.0
-
-
 def ego_betweenness(indptr: Ints, indices: Ints, egos: Ints | None = None) -> Reals:
     """For every entry (ego, partner): the partner's betweenness among the partners, ego left out.
 
     Pairs of partners whose shortest paths run through it, in steps; aligned with `indices`; 0 for
     units that are not among `egos` (None: all).
     """
-    out = np.zeros(indices.size)
     every = np.arange(indptr.size - 1)
-    _ego_betweenness(indptr, indices, every if egos is None else egos, out)
-    return out
+    return ego_dependencies(indptr, indices, every if egos is None else egos) / 2.0

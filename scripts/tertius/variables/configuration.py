@@ -400,7 +400,8 @@ def _brokers(inputs: Inputs, network: str, share: float, most: int, year: int) -
     framed = living.join(in_frame(inputs).filter("framed"), on="org", how="semi")
     egos = integers(framed, "org")
     egos = egos[np.diff(ptr)[egos] <= most]
-    values = ego_betweenness(ptr, idx, egos)
+    # Sums of shares of paths: equal values must not differ by the order of summing.
+    values = np.round(ego_betweenness(ptr, idx, egos), 9)
     of = np.repeat(np.arange(links.shape[0]), np.diff(ptr))
     positive = np.sort(values[values > 0.0])
     hits = np.zeros(links.shape[0], dtype=np.int64)
