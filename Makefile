@@ -2,6 +2,7 @@
 PY      ?= python3
 STUDY   ?= demo
 CLAIM   ?= A04
+SEEDS   ?= 40
 RAW     ?=
 CORES   ?= all
 VENV    := .venv
@@ -13,7 +14,7 @@ DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: claims-page run setup slurm test bench monte-carlo estimators dry-run dag networks panel report multiverse whatif freeze multiverse-page clean lock demo-data data-section templates check format picture help
+.PHONY: claims-page run setup slurm test bench monte-carlo estimators dry-run dag networks panel report multiverse whatif freeze multiverse-page power worlds clean lock demo-data data-section templates check format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
 	@PYTHONPATH=scripts $(BIN)/python -m tertius.unchanged $(DATA)/.last_run.json $(ASKED) || $(RUN) $(ASKED)
@@ -88,6 +89,13 @@ format: setup         ## put all code into its standard form
 demo-data: setup      ## simulate the demo study's raw files anew
 	$(BIN)/python scripts/simulate_world.py
 	PYTHONPATH=scripts $(BIN)/python -m tertius.sources.registry_hash config/sources.yaml data/raw
+
+power: setup          ## power of every claim's test at the demo's size; writes docs/power (a seed a few minutes; goes on): [SEEDS=24]
+	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1000 --seeds $(SEEDS) --draws 499 --folder docs/power
+	$(BIN)/python scripts/write_power.py
+
+worlds: setup         ## judge seeds of all worlds of 2,000 firms; writes docs/worlds (goes on where it stopped): [SEEDS=40]
+	$(BIN)/python scripts/run_worlds.py --firms 2000 --seeds $(SEEDS) --folder docs/worlds
 
 data-section: setup   ## write the README's sections on data from config/sources.yaml
 	$(BIN)/python scripts/write_data_section.py

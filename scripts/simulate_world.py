@@ -4,19 +4,20 @@ import argparse
 import time
 from pathlib import Path
 
-from tertius.simulate import null_world, settings_for, simulate_world, write_world
+from tertius.simulate import simulate_world, write_world
+from tertius.worlds.declared import world_settings
 
 DEMO_SEED = 20250807
-DEMO = Path(__file__).resolve().parents[1] / "data" / "raw" / "demo"
+ROOT = Path(__file__).resolve().parents[1]
+DEMO = ROOT / "data" / "raw" / "demo"
 
 
-def main(*, firms: int, out: str, seed: int, null: bool = False) -> None:
+def main(*, world: str, firms: int, out: Path, seed: int, preset: int) -> None:
     """Simulate, write, and print what came out."""
     started = time.perf_counter()
-    settings = settings_for(firms)
-    world = simulate_world(null_world(settings) if null else settings, seed)
-    paths = write_world(world, out)
-    realised = world.truth["realised"]
+    made = simulate_world(world_settings(ROOT, world, firms), seed)
+    paths = write_world(made, out, preset)
+    realised = made.truth["realised"]
     for key in ("firm_years", "mean_count", "share_zero", "share_isolates", "joint_patents"):
         print(f"{key:<20} {realised[key]}")
     print(f"{'regressor':<14}{'undefined':>10}{'mean':>9}{'sd':>9}{'within':>9}{'median':>9}")
@@ -33,13 +34,13 @@ def main(*, firms: int, out: str, seed: int, null: bool = False) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--world", default="demo", help="a file of config/worlds")
     parser.add_argument("--firms", type=int, default=1000, help="number of firms (at least 40)")
     parser.add_argument("--out", type=Path, default=DEMO, help="folder to write to")
     parser.add_argument("--seed", type=int, default=DEMO_SEED)
-    parser.add_argument("--null", action="store_true", help="a world with every slope zero")
+    parser.add_argument("--preset", type=int, default=6, help="compression, 0 (fast) to 9")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    given = arguments()
-    main(firms=given.firms, out=str(given.out), seed=given.seed, null=given.null)
+    main(**vars(arguments()))

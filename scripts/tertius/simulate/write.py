@@ -18,12 +18,13 @@ COMPRESSED = (
 """Tables written as .csv.xz; the small ones stay plain .csv."""
 
 
-def write_world(world: World, folder: Path | str) -> list[Path]:
+def write_world(world: World, folder: Path | str, preset: int = 6) -> list[Path]:
     """Write the raw tables and `truth.yaml` of a world; xz holds no time, so bytes are repeatable.
 
     Args:
         world: what to write.
         folder: created if needed; files of the same name are replaced.
+        preset: effort of the compression, 0 (fast) to 9.
 
     Returns:
         The paths written, sorted.
@@ -35,7 +36,7 @@ def write_world(world: World, folder: Path | str) -> list[Path]:
         blanks_out = table.with_columns(cs.string().replace("", None))
         text = blanks_out.write_csv(line_terminator="\n").encode("utf-8")
         if name in COMPRESSED:
-            path, payload = target / f"{name}.csv.xz", lzma.compress(text, preset=6)
+            path, payload = target / f"{name}.csv.xz", lzma.compress(text, preset=preset)
         else:
             path, payload = target / f"{name}.csv", text
         path.write_bytes(payload)

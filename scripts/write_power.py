@@ -1,0 +1,62 @@
+"""Write docs/power.md from the stored verdicts of the demo's world and the demo's own verdicts."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+import yaml
+
+from tertius.claims import claim_files, load_claims
+from tertius.generated import renewed_between
+from tertius.worlds.power import WANTED, claim_powers
+from tertius.worlds.power_page import power_section
+from tertius.worlds.store import stored
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- power: begin (scripts/write_power.py) -->", "<!-- power: end -->"
+
+
+def main(*, firms: int, alpha: float = 0.05) -> None:
+    """The table of powers beside the page, and the page."""
+    files, schema = claim_files(ROOT)
+    shapes = {c.id: c.test.shape for c in load_claims(files, schema).claims if c.test}
+    verdicts = stored(ROOT / "docs" / "power", f"demo-{firms}")
+    if verdicts is None:
+        raise SystemExit("no seed is stored yet: make power")
+    powers = claim_powers(verdicts, planted_truths(), shapes, alpha)
+    powers = powers.join(own_verdicts(), on="claim_id", how="left").with_columns(
+        matches=pl.col("verdict") == pl.col("truth").replace_strict(WANTED)
+    )
+    powers.write_csv(ROOT / "docs" / "power" / f"demo-{firms}.csv", float_precision=4)
+    page = ROOT / "docs" / "power.md"
+    text = renewed_between(
+        page.read_text("utf-8"), BEGIN, END, power_section(powers, explanations(), verdicts)
+    )
+    page.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def planted_truths() -> dict[str, str]:
+    """Truth by claim, from the demo's truth file."""
+    path = ROOT / "data" / "raw" / "demo" / "truth.yaml"
+    claims = yaml.safe_load(path.read_text("utf-8"))["claims"]
+    return {claim: str(told["truth"]) for claim, told in claims.items()}
+
+
+def own_verdicts() -> pl.DataFrame:
+    """Verdicts of the demo as it was last run."""
+    path = ROOT / "results" / "demo" / "verdicts" / "verdicts.csv"
+    return pl.read_csv(path, infer_schema_length=None).select("claim_id", "verdict")
+
+
+def explanations() -> Mapping[str, str]:
+    """Why a claim is missed or weak, by claim."""
+    path = ROOT / "docs" / "power" / "explanations.yaml"
+    return dict(yaml.safe_load(path.read_text("utf-8")) or {})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--firms", type=int, default=1000)
+    main(**vars(parser.parse_args()))
