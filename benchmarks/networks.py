@@ -276,11 +276,11 @@ def scale_point(n: int) -> dict[str, Any]:
     print(f"scale {n}", flush=True)
     graph = co_affiliation_graph(n)
     with Workers(THREADS) as workers:
-        net = holes._orient(graph, workers)
-        blocks = [s for chunk in holes._corner_chunks(net, workers) for s in chunk]
+        net = holes._orient(graph, holes._unit(graph.weights), workers)
+        blocks = [s for chunk in holes._corner_chunks(net) for s in chunk]
 
         def count() -> int:
-            return sum(workers.run(lambda s: bare_count(*s, net.rows, net.heads), blocks))
+            return sum(workers.run(lambda s: bare_count(s.lo, s.hi, net.rows, net.heads), blocks))
 
         triangles = count()
         seconds = alternate(

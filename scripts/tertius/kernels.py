@@ -22,7 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 # Work below which a span is not worth a thread of its own.
-_SPAN_WORK = 1 << 18
+_SPAN_WORK = 1 << 16
 _MOST_SPANS = 64
 
 
@@ -39,7 +39,7 @@ def thread_count(threads: int | None) -> int:
     return count
 
 
-def even_spans(bounds: NDArray[np.int64], least: int = _SPAN_WORK) -> list[tuple[int, int]]:
+def even_spans(bounds: NDArray[np.integer], least: int = _SPAN_WORK) -> list[tuple[int, int]]:
     """Consecutive spans (lo, hi) of items, of about equal work; depends on the data alone.
 
     bounds: work before each item, and the total (n + 1). A span has at least `least` work, save
@@ -51,9 +51,36 @@ def even_spans(bounds: NDArray[np.int64], least: int = _SPAN_WORK) -> list[tuple
     pieces = max(total // least, 1)
     if least == _SPAN_WORK:
         pieces = min(pieces, _MOST_SPANS)
-    targets = total * np.arange(1, pieces) // pieces
-    cuts = np.unique(np.r_[0, np.searchsorted(bounds, targets), bounds.size - 1]).tolist()
-    return list(pairwise(cuts))
+    # Of the bounds' own type, or all of them would be converted.
+    targets = (total * np.arange(1, pieces) // pieces).astype(bounds.dtype)
+    return list(pairwise(sorted({0, *np.searchsorted(bounds, targets).tolist(), bounds.size - 1})))
+
+
+def carve(*wanted: tuple[tuple[int, ...], type[np.generic]]) -> list[NDArray[Any]]:
+    """Zeros of some shapes and types, cut out of one block, each from a cache line of 64 bytes on.
+
+    A large block gets large pages, which spares most of the page faults of many small ones.
+    """
+    sizes = [int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in wanted]
+    raw = np.zeros(sum(sizes) + 64 * (len(sizes) + 1), np.uint8)
+    arrays, at = [], -raw.ctypes.data % 64
+    for (shape, kind), size in zip(wanted, sizes, strict=True):
+        arrays.append(raw[at : at + size].view(kind).reshape(shape))
+        at += -(-size // 64) * 64
+    return arrays
+
+
+def deal(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places for items that are laid out class by class, and within a class span by span.
+
+    counts: items by span and class (spans, classes). Returns the first place of every class in
+    every span (the same shape), and where each class begins, and the end (classes + 1).
+    """
+    if not counts.size:
+        return counts, np.zeros(1, np.int64)
+    ends = np.cumsum(counts.T.ravel()).reshape(counts.T.shape)
+    starts = np.ascontiguousarray(ends.T) - counts
+    return starts, np.r_[0, ends[:, -1]]
 
 
 class Workers:
@@ -61,7 +88,8 @@ class Workers:
 
     def __init__(self, threads: int | None) -> None:
         self.count = thread_count(threads)
-        self._pool = ThreadPoolExecutor(self.count) if self.count > 1 else None
+        # The calling thread works too.
+        self._pool = ThreadPoolExecutor(self.count - 1) if self.count > 1 else None
 
     def __enter__(self) -> Workers:
         return self
@@ -80,7 +108,18 @@ class Workers:
         listed = list(items)
         if self._pool is None or len(listed) < 2:
             return [work(item) for item in listed]
-        return list(self._pool.map(work, listed))
+        results: dict[int, R] = {}
+        waiting = iter(range(len(listed)))
+
+        def take() -> None:
+            for k in waiting:
+                results[k] = work(listed[k])
+
+        helpers = [self._pool.submit(take) for _ in range(min(self.count, len(listed)) - 1)]
+        take()
+        for helper in helpers:
+            helper.result()
+        return [results[k] for k in range(len(listed))]
 
 
 def run_blocks(work: Callable[[T], R], blocks: Iterable[T], threads: int | None) -> Iterator[R]:

@@ -27,9 +27,9 @@ TOP_DEGREE = 4096
 # A share of the sum by which the rounding of equal investments may differ: disorder is of second
 # order in such differences, so that a true value below it is beyond doubles anyway.
 _EQUAL = 1e-11
-# Columns of the table of arcs, one cache line each: sums over triangles.
+# Columns of the table of arcs, one cache line each: sums over triangles, and the weight again.
 ARC_WIDTH = 8
-T, R, F, B, EF, EB, K = range(7)
+T, R, F, B, EF, EB, K, W = range(8)
 # Columns of the table of nodes, one cache line each: strength; sum c, sum c ln(w + T), max y over
 # the contacts (see `contact_sums`) in the whole and in the ego network; sum R / M.
 NODE_WIDTH = 8
@@ -56,7 +56,7 @@ def number_nodes(lo: int, hi: int, indptr: Ints, start: Ints, number: Heads) -> 
 
 
 @kernel
-def count_arcs(lo: int, hi: int, indptr: Ints, indices: Heads, number: Heads, arcs: Ints) -> None:
+def count_arcs(lo: int, hi: int, indptr: Ints, indices: Heads, number: Heads, arcs: Heads) -> None:
     """Arcs out of each of the nodes lo..hi-1, at the place of its number."""
     for i in range(lo, hi):
         r = number[i]
@@ -76,15 +76,14 @@ def fill_arcs(
     weights: Reals,
     unit: float,
     number: Heads,
-    rows: Ints,
+    rows: Heads,
     heads: Heads,
     values: Reals,
     scales: Reals,
-    nodes: Reals,
 ) -> None:
-    """Arcs out of the nodes lo..hi-1, weights times `unit`, and each node's s, 1/s, 1/M.
+    """Arcs out of the nodes lo..hi-1, weights times `unit`, and each node's s, 1/s and 1/M.
 
-    scales: 1/s in the first row, 1/M in the second, 0 without contacts.
+    scales: a row of each, 0 without contacts.
     """
     for i in range(lo, hi):
         r = number[i]
@@ -100,48 +99,31 @@ def fill_arcs(
                 values[p] = w
                 p += 1
         if total > 0.0:
-            nodes[r, S] = total
-            scales[0, r] = 1.0 / total
-            scales[1, r] = 1.0 / largest
+            scales[0, r] = total
+            scales[1, r] = 1.0 / total
+            scales[2, r] = 1.0 / largest
 
 
 @kernel
-def corner_work(lo: int, hi: int, rows: Ints, heads: Heads, work: Ints) -> None:
-    """Steps that listing the triangles of each corner takes."""
-    for u in range(lo, hi):
-        steps = rows[u + 1] - rows[u] + 1
-        if rows[u + 1] - rows[u] > 1:
-            for a in range(rows[u], rows[u + 1]):
-                steps += rows[heads[a] + 1] - rows[heads[a]]
-        work[u] = steps
+def count_pairs(rows: Heads, before: Ints) -> None:
+    """Pairs of arcs, each with itself too, out of the nodes before each node, and in all (n + 1).
+
+    No more triangles have their corner there.
+    """
+    before[0] = 0
+    for u in range(rows.size - 1):
+        out = np.int64(rows[u + 1] - rows[u])
+        before[u + 1] = before[u] + out * (out + 1) // 2
 
 
 @kernel
-def list_triangles(
-    lo: int,
-    hi: int,
-    rows: Ints,
-    heads: Heads,
-    weights: Reals,
-    inverse: Reals,
-    arcs: Reals,
-    mark: Heads,
-) -> Heads:
+def list_triangles(lo: int, hi: int, most: int, rows: Heads, heads: Heads, mark: Heads) -> Heads:
     """Triangles of the corners lo..hi-1, rows (u, a, c, b) in the order of (a, b).
 
-    mark: one zero per node, and zero again at the end.
-
-    On the way T, R, F, B and K of the whole network are added to their arcs a and c, unless `arcs`
-    is empty. Per arc ij: T = sum_q w_iq w_qj / s_q (Burt's indirect part), R = sum_q w_iq w_qj, F
-    and B the alter's ties to ego's other alters, forward and backward, K the number of triangles.
+    mark: one zero per node, and zero again at the end. most: no more triangles than that.
     """
-    most = 0
-    for u in range(lo, hi):
-        out = rows[u + 1] - rows[u]
-        for a in range(rows[u], rows[u + 1]):
-            most += min(out - 1, rows[heads[a] + 1] - rows[heads[a]])
     # Pages that are never written take no memory.
-    sides = np.empty((most, 4), np.int32)
+    sides = np.empty((most + 1, 4), np.int32)
     t = 0
     for u in range(lo, hi):
         begin = rows[u]
@@ -152,30 +134,32 @@ def list_triangles(
         for a in range(begin, end):
             mark[heads[a]] = a - begin + 1
             last = max(last, heads[a])
-        first = t
         for a in range(begin, end):
             # Arcs lead upwards: out of the last head to none of the others.
             if heads[a] == last:
                 continue
             for b in range(rows[heads[a]], rows[heads[a] + 1]):
                 c = mark[heads[b]]
-                if c > 0:
-                    sides[t, 0] = u
-                    sides[t, 1] = a
-                    sides[t, 2] = begin + c - 1
-                    sides[t, 3] = b
-                    t += 1
+                # Written in any case, and kept if marked: to guess which one is slower.
+                sides[t, 0] = u
+                sides[t, 1] = a
+                sides[t, 2] = begin + c - 1
+                sides[t, 3] = b
+                t += c > 0
         for a in range(begin, end):
             mark[heads[a]] = 0
-        if arcs.size:
-            _whole_sums_of_row(sides[first:t], heads, weights, inverse, arcs)
     return sides[:t]
 
 
 @kernel
-def _whole_sums_of_row(
+def whole_sums_of_row(
     triangles: Heads, heads: Heads, weights: Reals, inverse: Reals, arcs: Reals
 ) -> None:
+    """Add T, R, F, B and K of the whole network to the arcs a and c of listed triangles.
+
+    Per arc ij: T = sum_q w_iq w_qj / s_q (Burt's indirect part), R = sum_q w_iq w_qj, F and B the
+    alter's ties to ego's other alters, forward and backward, K the number of triangles.
+    """
     t = 0
     while t < triangles.shape[0]:
         a = triangles[t, 1]
@@ -205,53 +189,33 @@ def _whole_sums_of_row(
 
 
 @kernel
-def whole_sums_across(
-    part: int, parts: int, triangles: Heads, weights: Reals, inverse: Reals, arcs: Reals
-) -> None:
-    """The same on those arcs b that belong to `part` out of `parts`."""
-    for t in range(triangles.shape[0]):
-        b = triangles[t, 3]
-        if _owner(b, parts) == part:
-            w_uv = weights[triangles[t, 1]]
-            w_uq = weights[triangles[t, 2]]
-            arcs[b, T] += w_uv * w_uq * inverse[triangles[t, 0]]
-            arcs[b, R] += w_uv * w_uq
-            arcs[b, F] += w_uq
-            arcs[b, B] += w_uv
-            arcs[b, K] += 1.0
+def owner_counts(places: Heads, parts: int) -> Ints:
+    """How many of some arcs or nodes belong to each part."""
+    counts = np.zeros(parts, np.int64)
+    for k in range(places.size):
+        counts[_owner(places[k], parts)] += 1
+    return counts
 
 
 @kernel
-def ego_sums_of_row(triangles: Heads, weights: Reals, arcs: Reals) -> None:
-    """Add T of the ego-network model (EF, EB) to the arcs a and c of listed triangles.
-
-    The alter's proportions are those inside ego's network, where its strength is w + F (w + B).
-    """
+def deal_triangles(triangles: Heads, start: Ints, dealt: Heads) -> None:
+    """Copy triangles to the owners of their arcs b, whose places begin at `start`."""
+    at = start.copy()
     for t in range(triangles.shape[0]):
-        a = triangles[t, 1]
-        c = triangles[t, 2]
-        b = triangles[t, 3]
-        w_uv = weights[a]
-        w_uq = weights[c]
-        w_vq = weights[b]
-        arcs[a, EF] += w_uq * w_vq / (w_uq + arcs[c, F])
-        arcs[a, EB] += w_uq * w_vq / (w_vq + arcs[b, F])
-        arcs[c, EF] += w_uv * w_vq / (w_uv + arcs[a, F])
-        arcs[c, EB] += w_uv * w_vq / (w_vq + arcs[b, B])
+        part = _owner(triangles[t, 3], start.size)
+        for k in range(4):
+            dealt[at[part], k] = triangles[t, k]
+        at[part] += 1
 
 
 @kernel
-def ego_sums_across(part: int, parts: int, triangles: Heads, weights: Reals, arcs: Reals) -> None:
-    """The same on those arcs b that belong to `part` out of `parts`."""
-    for t in range(triangles.shape[0]):
-        b = triangles[t, 3]
-        if _owner(b, parts) == part:
-            a = triangles[t, 1]
-            c = triangles[t, 2]
-            w_uv = weights[a]
-            w_uq = weights[c]
-            arcs[b, EF] += w_uv * w_uq / (w_uv + arcs[a, B])
-            arcs[b, EB] += w_uv * w_uq / (w_uq + arcs[c, B])
+def deal_arcs(first: int, end: int, heads: Heads, start: Ints, dealt: Heads) -> None:
+    """List the arcs first..end-1 with the owners of their heads, whose places begin at `start`."""
+    at = start.copy()
+    for a in range(first, end):
+        part = _owner(heads[a], start.size)
+        dealt[at[part]] = a
+        at[part] += 1
 
 
 @kernel
@@ -261,75 +225,121 @@ def _owner(place: int, parts: int) -> int:
 
 
 @kernel
+def whole_sums_across(triangles: Heads, weights: Reals, inverse: Reals, arcs: Reals) -> None:
+    """The same on the arcs b of the triangles that were dealt to one owner."""
+    for t in range(triangles.shape[0]):
+        b = triangles[t, 3]
+        w_uv = weights[triangles[t, 1]]
+        w_uq = weights[triangles[t, 2]]
+        arcs[b, T] += w_uv * w_uq * inverse[triangles[t, 0]]
+        arcs[b, R] += w_uv * w_uq
+        arcs[b, F] += w_uq
+        arcs[b, B] += w_uv
+        arcs[b, K] += 1.0
+
+
+@kernel
+def ego_sums_of_row(triangles: Heads, arcs: Reals) -> None:
+    """Add T of the ego-network model (EF, EB) to the arcs a and c of listed triangles.
+
+    The alter's proportions are those inside ego's network, where its strength is w + F (w + B).
+    """
+    for t in range(triangles.shape[0]):
+        a = triangles[t, 1]
+        c = triangles[t, 2]
+        b = triangles[t, 3]
+        w_uv = arcs[a, W]
+        w_uq = arcs[c, W]
+        w_vq = arcs[b, W]
+        arcs[a, EF] += w_uq * w_vq / (w_uq + arcs[c, F])
+        arcs[a, EB] += w_uq * w_vq / (w_vq + arcs[b, F])
+        arcs[c, EF] += w_uv * w_vq / (w_uv + arcs[a, F])
+        arcs[c, EB] += w_uv * w_vq / (w_vq + arcs[b, B])
+
+
+@kernel
+def ego_sums_across(triangles: Heads, arcs: Reals) -> None:
+    """The same on the arcs b of the triangles that were dealt to one owner."""
+    for t in range(triangles.shape[0]):
+        a = triangles[t, 1]
+        c = triangles[t, 2]
+        b = triangles[t, 3]
+        w_uv = arcs[a, W]
+        w_uq = arcs[c, W]
+        arcs[b, EF] += w_uv * w_uq / (w_uv + arcs[a, B])
+        arcs[b, EB] += w_uv * w_uq / (w_uq + arcs[c, B])
+
+
+@kernel
+def reach(first: int, end: int, arcs: Reals) -> Reals:
+    """x = w_ij + T_ij of the arcs first..end-1: whole network, ego the tail, ego the head."""
+    x = np.empty((3, end - first))
+    for a in range(first, end):
+        x[0, a - first] = arcs[a, W] + arcs[a, T]
+        x[1, a - first] = arcs[a, W] + arcs[a, EF]
+        x[2, a - first] = arcs[a, W] + arcs[a, EB]
+    return x
+
+
+@kernel
 def contact_sums_of_row(
     lo: int,
     hi: int,
-    rows: Ints,
+    rows: Heads,
     heads: Heads,
-    weights: Reals,
-    largest: Reals,
+    scales: Reals,
+    logs: Reals,
     arcs: Reals,
     nodes: Reals,
     among: Reals,
 ) -> None:
     """Sums over the contacts of higher number of the nodes lo..hi-1.
 
-    x = w_ij + T_ij and c = (x / s_i)^2 in both models; `largest` is 1/M. among: twice the number
-    of ties among the contacts, and twice their weight. Each arc keeps what its head will need: x
-    and ln x in the places of T and F, those of the head's ego network in EB and EF.
+    c = (x / s_i)^2 in both models; logs: ln x (see `reach`). among: twice the number of ties among
+    the contacts, and twice their weight. Each arc keeps what its head will need: x and ln x in the
+    places of T and F, those of the head's ego network in EB and EF, R / M in that of R.
     """
     for u in range(lo, hi):
-        s = nodes[u, S]
+        s = scales[0, u]
         whole = (0.0, 0.0, 0.0)
         ego = (0.0, 0.0, 0.0)
+        redundant, number, weight = 0.0, 0.0, 0.0
         for a in range(rows[u], rows[u + 1]):
-            x = weights[a] + arcs[a, T]
-            log_x = np.log(x)
-            whole = _with_contact(whole, x, log_x, s)
-            if arcs[a, K] > 0.0:
-                x_ego = weights[a] + arcs[a, EF]
-                ego = _with_contact(ego, x_ego, np.log(x_ego), s)
-                nodes[u, REDUNDANT] += arcs[a, R] * largest[heads[a]]
-                among[u, 0] += arcs[a, K]
-                among[u, 1] += arcs[a, F]
-                arcs[a, EB] += weights[a]
-                arcs[a, EF] = np.log(arcs[a, EB])
-            else:
-                ego = _with_contact(ego, x, log_x, s)
-            arcs[a, T] = x
-            arcs[a, F] = log_x
+            w = arcs[a, W]
+            k = a - rows[lo]
+            whole = _with_contact(whole, w + arcs[a, T], logs[0, k], s)
+            ego = _with_contact(ego, w + arcs[a, EF], logs[1, k], s)
+            redundant += arcs[a, R] * scales[2, heads[a]]
+            number += arcs[a, K]
+            weight += arcs[a, F]
+            arcs[a, T] += w
+            arcs[a, F] = logs[0, k]
+            arcs[a, R] *= scales[2, u]
+            arcs[a, EB] += w
+            arcs[a, EF] = logs[2, k]
+        nodes[u, S] = s
         _put(nodes, u, WHOLE, whole)
         _put(nodes, u, EGO, ego)
+        nodes[u, REDUNDANT] = redundant
+        among[u, 0] = number
+        among[u, 1] = weight
 
 
 @kernel
 def contact_sums_across(
-    part: int,
-    parts: int,
-    rows: Ints,
-    heads: Heads,
-    largest: Reals,
-    arcs: Reals,
-    nodes: Reals,
-    among: Reals,
+    dealt: Heads, heads: Heads, arcs: Reals, nodes: Reals, among: Reals
 ) -> None:
-    """Add the contacts of lower number of those nodes that belong to `part` out of `parts`."""
-    for u in range(rows.size - 1):
-        for a in range(rows[u], rows[u + 1]):
-            v = heads[a]
-            if _owner(v, parts) != part:
-                continue
-            s = nodes[v, S]
-            whole = (nodes[v, WHOLE], nodes[v, WHOLE + 1], nodes[v, WHOLE + 2])
-            _put(nodes, v, WHOLE, _with_contact(whole, arcs[a, T], arcs[a, F], s))
-            ego = (nodes[v, EGO], nodes[v, EGO + 1], nodes[v, EGO + 2])
-            if arcs[a, K] > 0.0:
-                _put(nodes, v, EGO, _with_contact(ego, arcs[a, EB], arcs[a, EF], s))
-                nodes[v, REDUNDANT] += arcs[a, R] * largest[u]
-                among[v, 0] += arcs[a, K]
-                among[v, 1] += arcs[a, B]
-            else:
-                _put(nodes, v, EGO, _with_contact(ego, arcs[a, T], arcs[a, F], s))
+    """Add the contacts of lower number along the arcs that were dealt to the owner of the heads."""
+    for a in dealt:
+        v = heads[a]
+        s = nodes[v, S]
+        whole = (nodes[v, WHOLE], nodes[v, WHOLE + 1], nodes[v, WHOLE + 2])
+        _put(nodes, v, WHOLE, _with_contact(whole, arcs[a, T], arcs[a, F], s))
+        ego = (nodes[v, EGO], nodes[v, EGO + 1], nodes[v, EGO + 2])
+        _put(nodes, v, EGO, _with_contact(ego, arcs[a, EB], arcs[a, EF], s))
+        nodes[v, REDUNDANT] += arcs[a, R]
+        among[v, 0] += arcs[a, K]
+        among[v, 1] += arcs[a, B]
 
 
 @kernel
@@ -356,19 +366,20 @@ def node_measures(
     among: Reals,
     unit: float,
     reals: Reals,
-    triangles: Ints,
+    counts: Ints,
 ) -> None:
     """Measures of the nodes lo..hi-1 from their sums, NaN where undefined.
 
     reals, by row: constraint, constraint_ego, effective_size, efficiency, redundancy, hierarchy,
-    hierarchy_ego, ego_density, ego_density_weighted.
+    hierarchy_ego, ego_density, ego_density_weighted, local clustering. counts: degree, triangles.
     """
     for i in range(lo, hi):
         r = number[i]
-        d = float(indptr[i + 1] - indptr[i])
-        triangles[i] = np.int64(among[r, 0]) // 2
+        counts[0, i] = indptr[i + 1] - indptr[i]
+        counts[1, i] = np.int64(among[r, 0]) // 2
+        d = float(counts[0, i])
         if d < 1.0:
-            for k in range(9):
+            for k in range(10):
                 reals[k, i] = np.nan
             continue
         size = d - nodes[r, REDUNDANT] / nodes[r, S]
@@ -378,7 +389,7 @@ def node_measures(
         reals[3, i] = size / d
         reals[4, i] = 1.0 - size / d
         if d < 2.0:
-            for k in range(5, 9):
+            for k in range(5, 10):
                 reals[k, i] = np.nan
             continue
         pairs = d * (d - 1.0) / 2.0
@@ -388,8 +399,9 @@ def node_measures(
             at = EGO if k else WHOLE
             sums = (nodes[r, at], nodes[r, at + 1], nodes[r, at + 2])
             reals[5 + k, i] = _disorder(sums, log_s, d, log_d)
-        reals[7, i] = triangles[i] / pairs
+        reals[7, i] = counts[1, i] / pairs
         reals[8, i] = among[r, 1] / 2.0 / pairs / unit
+        reals[9, i] = reals[7, i]
 
 
 @kernel

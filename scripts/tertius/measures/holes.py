@@ -9,32 +9,53 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tertius.kernels import Workers, even_spans
+from tertius.kernels import Workers, carve, deal, even_spans
 from tertius.measures import _triangles as tri
 from tertius.measures.graph import Graph
 
 Heads = NDArray[np.int32]
 Reals = NDArray[np.float64]
-# Corners per block by steps of work, steps that a node's measures take, blocks per chunk, and
-# triangles kept for the second pass: these decide about time and memory, never about a result.
-_BLOCK_WORK = 1 << 18
-_NODE_WORK = 16
-_CHUNK = 64
-_KEPT = 1 << 25
+# Corners per block by pairs of their arcs, blocks per chunk, triangles kept for the second pass,
+# arcs whose logarithms are taken at once: these decide about time and memory, never about a result.
+_BLOCK_PAIRS = 1 << 16
+_CHUNK = 256
+_KEPT = 1 << 24
+_LOGS = 1 << 13
 
 
 class _Oriented(NamedTuple):
-    """Every edge as one arc from the lower to the higher number of its nodes."""
+    """Every edge as one arc from the lower to the higher number of its nodes, and their tables.
+
+    The arcs of the node of number u are rows[u] to rows[u + 1] - 1. pairs, dealt and marks (a row
+    for each thread) are room for steps between.
+    """
 
     number: NDArray[np.int32]
-    rows: NDArray[np.int64]
-    heads: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    heads: Heads
     weights: Reals
     scales: Reals
     arcs: Reals
     nodes: Reals
     among: Reals
-    unit: float
+    pairs: NDArray[np.int64]
+    dealt: Heads
+    marks: Heads
+
+
+class _Block(NamedTuple):
+    """Corners lo..hi-1; their triangles are no more than `most`."""
+
+    lo: int
+    hi: int
+    most: int
+
+
+class _Listed(NamedTuple):
+    """Triangles block by block, and the same ones part by part of their arcs b."""
+
+    blocks: list[Heads]
+    parts: list[Heads]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +104,13 @@ def burt(graph: Graph, *, threads: int | None = None) -> Burt:
     network, Everett & Borgatti (2020); unweighted effective size d - 2t/d, Borgatti (1997).
     """
     with Workers(threads) as workers:
-        net = _orient(graph, workers)
+        unit = _unit(graph.weights)
+        net = _orient(graph, unit, workers)
         _add_sums(net, workers)
-        reals, triangles = _measures(graph, net, workers)
+        reals, counts = _measures(graph, net, unit, workers)
     return Burt(
         nodes=graph.nodes,
-        degree=np.diff(graph.indptr),
+        degree=counts[0],
         constraint=reals[0],
         constraint_ego=reals[1],
         effective_size=reals[2],
@@ -98,131 +120,145 @@ def burt(graph: Graph, *, threads: int | None = None) -> Burt:
         hierarchy_ego=reals[6],
         ego_density=reals[7],
         ego_density_weighted=reals[8],
-        local_clustering=reals[7].copy(),
-        triangles=triangles,
+        local_clustering=reals[9],
+        triangles=counts[1],
     )
 
 
-def _orient(graph: Graph, workers: Workers) -> _Oriented:
+def _orient(graph: Graph, unit: float, workers: Workers) -> _Oriented:
     """Number the nodes by (degree, position) and keep every edge as one arc, low to high."""
-    n, indptr, indices = graph.n_nodes, graph.indptr, graph.indices
-    if graph.n_edges >= 1 << 31:
-        raise ValueError(f"{graph.n_edges} edges: structural holes are measured below 2^31 edges")
-    spans = even_spans(indptr + np.arange(n + 1))
-    counts = np.array(workers.run(lambda s: tri.degree_counts(s[0], s[1], indptr), spans))
+    n, m, indptr, indices = graph.n_nodes, graph.n_edges, graph.indptr, graph.indices
+    if m >= 1 << 31:
+        raise ValueError(f"{m} edges: structural holes are measured below 2^31 edges")
+    net = _Oriented(
+        *carve(
+            ((n,), np.int32),
+            ((n + 1,), np.int32),
+            ((m,), np.int32),
+            ((m,), np.float64),
+            ((3, n), np.float64),
+            ((m, tri.ARC_WIDTH), np.float64),
+            ((n, tri.NODE_WIDTH), np.float64),
+            ((n, 2), np.float64),
+            ((n + 1,), np.int64),
+            ((m,), np.int32),
+            ((workers.count, n), np.int32),
+        )
+    )
+    spans = even_spans(indptr)
+    counts = workers.run(lambda s: tri.degree_counts(s[0], s[1], indptr), spans)
     # First the nodes of degree 0 of every span, then those of degree 1, ...
-    before = np.cumsum(counts.T.ravel()) - counts.T.ravel()
-    start = np.ascontiguousarray(before.reshape(counts.T.shape).T)
-    number = np.empty(n, np.int32)
+    starts = deal(np.array(counts))[0]
     workers.run(
-        lambda k: tri.number_nodes(spans[k][0], spans[k][1], indptr, start[k], number),
+        lambda k: tri.number_nodes(spans[k][0], spans[k][1], indptr, starts[k], net.number),
         range(len(spans)),
     )
-    rows = np.zeros(n + 1, np.int64)
-    workers.run(lambda s: tri.count_arcs(s[0], s[1], indptr, indices, number, rows[1:]), spans)
-    np.cumsum(rows, out=rows)
-    unit = _unit(graph.weights)
-    heads, values = np.empty(rows[-1], np.int32), np.empty(rows[-1])
-    scales = np.zeros((2, n))
-    arcs, nodes = _lines(rows[-1], tri.ARC_WIDTH), _lines(n, tri.NODE_WIDTH)
-    more = (indptr, indices, graph.weights, unit, number, rows, heads, values)
-    workers.run(lambda s: tri.fill_arcs(s[0], s[1], *more, scales, nodes), spans)
-    return _Oriented(number, rows, heads, values, scales, arcs, nodes, np.zeros((n, 2)), unit)
-
-
-def _lines(rows: int, width: int) -> Reals:
-    """Zeros whose rows start at the beginning of a cache line of 64 bytes."""
-    raw = np.zeros(rows * width + 8)
-    first = -raw.ctypes.data % 64 // 8
-    return raw[first : first + rows * width].reshape(rows, width)
+    workers.run(
+        lambda s: tri.count_arcs(s[0], s[1], indptr, indices, net.number, net.rows[1:]), spans
+    )
+    np.cumsum(net.rows, out=net.rows)
+    more = (graph.weights, unit, net.number, net.rows, net.heads, net.weights, net.scales)
+    workers.run(lambda s: tri.fill_arcs(s[0], s[1], indptr, indices, *more), spans)
+    return net
 
 
 def _unit(weights: Reals) -> float:
     """Power of two that brings the largest weight near 1: exact, and no product overflows."""
-    exponent = -int(np.frexp(weights.max())[1]) if weights.size else 0
+    exponent = -int(np.frexp(weights.max(initial=0.0))[1])
     return float(np.ldexp(1.0, min(exponent, 1023)))
 
 
 def _add_sums(net: _Oriented, workers: Workers) -> None:
     """Fill the tables of arcs and nodes with their sums (see `_triangles`)."""
-    parts, inverse = _parts(workers), net.scales[0]
-    marks: SimpleQueue[Heads] = SimpleQueue()
-    for _ in range(workers.count):
-        marks.put(np.zeros(net.rows.size - 1, np.int32))
-
-    def listing(span: tuple[int, int], arcs: Reals = net.arcs) -> Heads:
-        mark = marks.get()
-        triangles: Heads = tri.list_triangles(
-            *span, net.rows, net.heads, net.weights, inverse, arcs, mark
-        )
-        marks.put(mark)
-        return triangles
-
-    def listing_again(span: tuple[int, int]) -> Heads:
-        return listing(span, net.arcs[:0])
-
-    def whole_across(part: int) -> None:
-        for triangles in listed:
-            tri.whole_sums_across(part, parts, triangles, net.weights, inverse, net.arcs)
-
-    def ego(triangles: Heads) -> None:
-        tri.ego_sums_of_row(triangles, net.weights, net.arcs)
-
-    def ego_across(part: int) -> None:
-        for triangles in listed:
-            tri.ego_sums_across(part, parts, triangles, net.weights, net.arcs)
-
-    chunks = _corner_chunks(net, workers)
-    kept: dict[int, list[Heads]] = {}
+    inverse = net.scales[1]
+    chunks = _corner_chunks(net)
+    kept: dict[int, _Listed] = {}
     room = _KEPT
     for k, chunk in enumerate(chunks):
-        listed = workers.run(listing, chunk)
-        room -= sum(map(len, listed))
+        listed = _list_triangles(net, chunk, workers, True)
+        room -= sum(map(len, listed.blocks))
         if room >= 0:
             kept[k] = listed
-        workers.run(whole_across, range(parts))
+        workers.run(
+            lambda part: tri.whole_sums_across(part, net.weights, inverse, net.arcs), listed.parts
+        )
     for k, chunk in enumerate(chunks):
-        listed = kept.pop(k) if k in kept else workers.run(listing_again, chunk)
-        workers.run(ego, listed)
-        workers.run(ego_across, range(parts))
+        listed = kept.pop(k) if k in kept else _list_triangles(net, chunk, workers, False)
+        workers.run(lambda block: tri.ego_sums_of_row(block, net.arcs), listed.blocks)
+        workers.run(lambda part: tri.ego_sums_across(part, net.arcs), listed.parts)
     _add_contacts(net, workers)
 
 
+def _list_triangles(net: _Oriented, blocks: list[_Block], workers: Workers, first: bool) -> _Listed:
+    """Triangles of some blocks; the first time, their arcs a and c get the whole network's sums."""
+    parts = _parts(workers)
+    marks: SimpleQueue[Heads] = SimpleQueue()
+    for mark in net.marks:
+        marks.put(mark)
+
+    def listing(block: _Block) -> tuple[Heads, NDArray[np.int64]]:
+        mark = marks.get()
+        triangles: Heads = tri.list_triangles(*block, net.rows, net.heads, mark)
+        marks.put(mark)
+        if first:
+            own = slice(net.rows[block.lo], net.rows[block.hi])
+            net.arcs[own, tri.W] = net.weights[own]
+            tri.whole_sums_of_row(triangles, net.heads, net.weights, net.scales[1], net.arcs)
+        return triangles, tri.owner_counts(triangles[:, 3], parts)
+
+    listed, counts = zip(*workers.run(listing, blocks), strict=True)
+    starts, bounds = deal(np.array(counts))
+    dealt = np.empty((bounds[-1], 4), np.int32)
+    workers.run(lambda k: tri.deal_triangles(listed[k], starts[k], dealt), range(len(listed)))
+    return _Listed(list(listed), np.split(dealt, bounds[1:-1]))
+
+
 def _parts(workers: Workers) -> int:
-    """Parts of the arcs and nodes: a power of two, at least one for each thread."""
+    """Owners of the arcs and nodes: a power of two, at least one for each thread."""
     return 1 << (workers.count - 1).bit_length()
 
 
 def _add_contacts(net: _Oriented, workers: Workers) -> None:
     """Fill the table of nodes with sums over their contacts."""
-    parts, largest = _parts(workers), net.scales[1]
-    sums = (largest, net.arcs, net.nodes, net.among)
+    parts, sums = _parts(workers), (net.arcs, net.nodes, net.among)
 
-    def of_row(span: tuple[int, int]) -> None:
-        tri.contact_sums_of_row(*span, net.rows, net.heads, net.weights, *sums)
+    def of_row(span: tuple[int, int]) -> NDArray[np.int64]:
+        first, end = net.rows[span[0]], net.rows[span[1]]
+        # numpy takes logarithms of arrays several times faster than a kernel one by one.
+        logs = tri.reach(first, end, net.arcs)
+        np.log(logs, out=logs)
+        tri.contact_sums_of_row(*span, net.rows, net.heads, net.scales, logs, *sums)
+        counts: NDArray[np.int64] = tri.owner_counts(net.heads[first:end], parts)
+        return counts
 
-    def across(part: int) -> None:
-        tri.contact_sums_across(part, parts, net.rows, net.heads, *sums)
+    spans = even_spans(net.rows, _LOGS)
+    starts, bounds = deal(np.array(workers.run(of_row, spans)))
+    ends = [(net.rows[lo], net.rows[hi]) for lo, hi in spans]
+    workers.run(
+        lambda k: tri.deal_arcs(ends[k][0], ends[k][1], net.heads, starts[k], net.dealt),
+        range(len(spans)),
+    )
+    workers.run(
+        lambda part: tri.contact_sums_across(part, net.heads, *sums),
+        np.split(net.dealt, bounds[1:-1]),
+    )
 
-    workers.run(of_row, even_spans(net.rows + np.arange(net.rows.size)))
-    workers.run(across, range(parts))
 
-
-def _corner_chunks(net: _Oriented, workers: Workers) -> list[list[tuple[int, int]]]:
+def _corner_chunks(net: _Oriented) -> list[list[_Block]]:
     """Blocks of corners of about equal work, in chunks whose lists fit into memory."""
-    n = net.rows.size - 1
-    work = np.empty(n, np.int64)
-    spans = even_spans(net.rows + np.arange(n + 1))
-    workers.run(lambda s: tri.corner_work(s[0], s[1], net.rows, net.heads, work), spans)
+    before = net.pairs
+    tri.count_pairs(net.rows, before)
     # Few blocks in large networks: each is a list of its own.
-    blocks = even_spans(np.r_[0, np.cumsum(work)], max(_BLOCK_WORK, n))
+    spans = even_spans(before, max(_BLOCK_PAIRS, before.size // 4))
+    blocks = [_Block(lo, hi, int(before[hi] - before[lo])) for lo, hi in spans]
     return [blocks[k : k + _CHUNK] for k in range(0, len(blocks), _CHUNK)]
 
 
-def _measures(graph: Graph, net: _Oriented, workers: Workers) -> tuple[Reals, NDArray[np.int64]]:
-    """Measures in the order of the graph's nodes (see `_triangles.node_measures`)."""
-    reals, triangles = np.empty((9, graph.n_nodes)), np.empty(graph.n_nodes, np.int64)
-    more = (graph.indptr, net.number, net.nodes, net.among, net.unit, reals, triangles)
-    spans = even_spans(_NODE_WORK * np.arange(graph.n_nodes + 1))
-    workers.run(lambda s: tri.node_measures(s[0], s[1], *more), spans)
-    return reals, triangles
+def _measures(
+    graph: Graph, net: _Oriented, unit: float, workers: Workers
+) -> tuple[Reals, NDArray[np.int64]]:
+    """Measures, and degrees and triangles, in the order of the graph's nodes."""
+    reals, counts = carve(((10, graph.n_nodes), np.float64), ((2, graph.n_nodes), np.int64))
+    more = (graph.indptr, net.number, net.nodes, net.among, unit, reals, counts)
+    workers.run(lambda s: tri.node_measures(s[0], s[1], *more), even_spans(graph.indptr))
+    return reals, counts
