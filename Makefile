@@ -14,7 +14,7 @@ DATA    := data/processed/$(STUDY)
 RESULTS := results/$(STUDY)
 
 .DEFAULT_GOAL := run
-.PHONY: claims-page run setup slurm test bench monte-carlo estimators dry-run dag networks panel report multiverse whatif freeze multiverse-page power worlds clean lock demo-data data-section templates check format picture help
+.PHONY: claims-page run setup slurm test bench monte-carlo estimators dry-run dag networks panel report multiverse whatif freeze multiverse-page power worlds faults clean lock demo-data data-section templates check format picture help
 
 run: setup            ## set up and run a study to its report: make STUDY=demo [RAW=folder] [CORES=2]
 	@PYTHONPATH=scripts $(BIN)/python -m tertius.unchanged $(DATA)/.last_run.json $(ASKED) || $(RUN) $(ASKED)
@@ -96,6 +96,11 @@ power: setup          ## power of every claim's test at the demo's size; writes 
 
 worlds: setup         ## judge seeds of all worlds of 2,000 firms; writes docs/worlds (goes on where it stopped): [SEEDS=40]
 	$(BIN)/python scripts/run_worlds.py --firms 2000 --seeds $(SEEDS) --folder docs/worlds
+
+faults: setup         ## verdicts of the demo's world with faults in its records; writes docs/faults (goes on): [SEEDS=10]
+	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1000 --seeds $(SEEDS) --folder docs/faults \
+	  --faults name_splits name_merges missing_ends missing_citations missing_nodes missing_ties truncation
+	$(BIN)/python scripts/write_faults.py
 
 data-section: setup   ## write the README's sections on data from config/sources.yaml
 	$(BIN)/python scripts/write_data_section.py

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from tertius.simulate import simulate_world, write_world
+from tertius.simulate.faults import FAULTS, with_fault
 from tertius.worlds.declared import world_settings
 
 DEMO_SEED = 20250807
@@ -12,11 +13,21 @@ ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "data" / "raw" / "demo"
 
 
-def main(*, world: str, firms: int, out: Path, seed: int, preset: int) -> None:
+def main(
+    *,
+    world: str,
+    firms: int,
+    out: Path,
+    seed: int,
+    preset: int,
+    fault: str | None = None,
+    rate: float = 0.0,
+) -> None:
     """Simulate, write, and print what came out."""
     started = time.perf_counter()
     made = simulate_world(world_settings(ROOT, world, firms), seed)
-    paths = write_world(made, out, preset)
+    recorded = made if fault is None else with_fault(made, fault, rate, seed)
+    paths = write_world(recorded, out, preset)
     realised = made.truth["realised"]
     for key in ("firm_years", "mean_count", "share_zero", "share_isolates", "joint_patents"):
         print(f"{key:<20} {realised[key]}")
@@ -39,6 +50,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=DEMO, help="folder to write to")
     parser.add_argument("--seed", type=int, default=DEMO_SEED)
     parser.add_argument("--preset", type=int, default=6, help="compression, 0 (fast) to 9")
+    parser.add_argument("--fault", choices=FAULTS, help="a fault of the records")
+    parser.add_argument("--rate", type=float, default=0.0, help="of the fault, a share")
     return parser.parse_args()
 
 

@@ -39,17 +39,22 @@ class Run:
         firms: size.
         seed: of the simulation and of every draw of the analysis.
         draws: resamples of the clusters.
+        fault: put into the records (`tertius.simulate.faults`), or None.
+        percent: rate of the fault.
     """
 
     world: str
     firms: int
     seed: int
     draws: int
+    fault: str | None = None
+    percent: int = 0
 
     @property
     def name(self) -> str:
-        """World and size, the name of the stored table."""
-        return f"{self.world}-{self.firms}"
+        """World, size and fault, the name of the stored table."""
+        whole = f"{self.world}-{self.firms}"
+        return whole if self.fault is None else f"{whole}-{self.fault}-{self.percent:02d}"
 
 
 class RunError(RuntimeError):
@@ -75,7 +80,15 @@ def judged(root: Path, run: Run, folder: Path) -> pl.DataFrame:
     started = time.perf_counter()
     shutil.rmtree(folder, ignore_errors=True)
     lay_out(root, run, folder)
-    given = {"world": run.world, "firms": run.firms, "seed": run.seed, "preset": 0, "out": RAW}
+    given: dict[str, Any] = {
+        "world": run.world,
+        "firms": run.firms,
+        "seed": run.seed,
+        "preset": 0,
+        "out": RAW,
+    }
+    if run.fault is not None:
+        given |= {"fault": run.fault, "rate": run.percent / 100}
     options = [part for name, value in given.items() for part in (f"--{name}", str(value))]
     _call(["scripts/simulate_world.py", *options], folder)
     refresh_hashes(folder / "config" / "sources.yaml", (folder / RAW).parent)
