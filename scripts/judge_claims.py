@@ -13,6 +13,7 @@ from tertius.arrays import FloatArray
 from tertius.claims import ClaimRegistry, load_claims
 from tertius.claims.frozen import Lock, lock_of
 from tertius.claims.judge import JudgeSettings, judge
+from tertius.claims.trust import trust_records
 from tertius.estimate import Estimate, EstimateFrames, NotEstimable, estimate_from_frames
 from tertius.model_spec import ModelSpec
 from tertius.provenance import write_json
@@ -37,6 +38,8 @@ def main(
     seed: int,
     multiverse: Sequence[Path] = (),
     lock: Sequence[Path] = (),
+    power: Sequence[Path] = (),
+    faults: Sequence[Path] = (),
 ) -> None:
     registry = load_claims(claims, schema)
     folders = sorted(path for path in estimates.iterdir() if path.is_dir())
@@ -52,6 +55,7 @@ def main(
         study_models={folder.name: {"outcome": planned_outcome(folder)} for folder in folders},
         multiverse=summaries,
         post_hoc=post_hoc(lock, registry, folders),
+        trust=trust_records(*(pl.read_csv(p[0]) if p else None for p in (power, faults))),
     )
     slopes = placebo_table(pl.read_parquet(placebos))
     judgement = judge(registry, fits, {**codebook, **declared}, settings, slopes)

@@ -22,6 +22,7 @@ def main(
     panel: Path,
     estimates: Path,
     verdicts: Path,
+    cards: Path,
     tables: list[Path],
     figures: list[Path],
     descriptions: Path,
@@ -55,6 +56,7 @@ def main(
         panel=pl.read_parquet(panel),
         facts={path.stem.removesuffix("_facts"): pl.read_parquet(path) for path in facts},
         verdicts=pl.read_csv(verdicts, infer_schema_length=None),
+        cards=json.loads(cards.read_text("utf-8")),
         identity={
             path.stem: pl.read_csv(path, infer_schema_length=None)
             for path in (sorted(identity.glob("*.csv")) if identity else ())

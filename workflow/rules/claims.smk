@@ -1,6 +1,12 @@
 # Estimates become verdicts on the claims of both papers.
 
 
+def stored_worlds(kind):
+    """The table of the study's simulated worlds, where the study names one and it was made."""
+    named = STUDY.section("worlds")[kind]
+    return [str(ROOT / named)] if named and (ROOT / named).is_file() else []
+
+
 rule draw_placebos:
     input:
         tables=f"{DATA}/tables",
@@ -42,6 +48,8 @@ rule judge_claims:
         schema=CLAIM_SCHEMA,
         multiverse=[f"{RESULTS}/multiverse/{claim}.json" for claim in VARIED],
         lock=LOCK_FILE,
+        power=stored_worlds("power"),
+        faults=stored_worlds("faults"),
     output:
         verdicts=f"{RESULTS}/verdicts/verdicts.csv",
         variants=f"{RESULTS}/verdicts/variants.csv",

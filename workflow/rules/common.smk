@@ -126,6 +126,7 @@ def settings(*sections):
 PLACES = [
     *(ROOT / name for name in ("Snakefile", "pyproject.toml", "requirements.lock")),
     *(ROOT / name for name in ("workflow", "scripts", "config", "profiles")),
+    *(ROOT / path for path in STUDY.section("worlds").values() if path),
     *(STUDY.raw_dir / f for one in REGISTRY.sources.values() for f in raw_files(one)),
     *map(Path, [*TRUTH, DATA, RESULTS]),
 ]

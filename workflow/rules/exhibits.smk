@@ -62,6 +62,7 @@ rule write_report:
         panel=f"{DATA}/panel.parquet",
         estimates=f"{RESULTS}/estimates",
         verdicts=f"{RESULTS}/verdicts/verdicts.csv",
+        cards=f"{RESULTS}/verdicts/cards.json",
         tables=TABLE_FILES,
         figures=FIGURE_FILES,
         descriptions=f"{DATA}/figure_descriptions.json",

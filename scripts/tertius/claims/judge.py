@@ -101,6 +101,7 @@ class JudgeSettings:
         study_models: models of the study that tests may name.
         multiverse: claim -> the summary of its multiverse, where one was made.
         post_hoc: claim -> test -> whether it came after the freeze; None without a lock.
+        trust: claim -> what stored simulations say of its test (`trust_records`).
     """
 
     alpha: float
@@ -112,6 +113,7 @@ class JudgeSettings:
     study_models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     multiverse: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     post_hoc: Mapping[str, Mapping[str, bool]] | None = None
+    trust: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def is_post_hoc(self, claim_id: str, test: str = "primary") -> bool | None:
         """Whether a test came after the freeze; None without a lock."""
@@ -168,6 +170,7 @@ def judge(
         row["grid_share"] = varied["shares"]["same_sign"] if varied else None
         rows.append(row)
         card = card_of(claim, row, finding, fit, adjusted.get(claim.id), varied, late)
+        card |= settings.trust.get(claim.id, {})
         cards[claim.id] = {**card, **_told(claim, fit, registry, codebook, settings)}
         if finding is not None:
             shapes[claim.id] = shape_of(claim, verdict.word, finding, fit)

@@ -30,8 +30,8 @@ def card_of(
     `steps`, `effects` (shares of the expected outcome with their interval), `family_size`,
     `results` (all numbers of the shape tests), `plain_effects` and `warnings` of the model.
     `multiverse` sums up the claim's multiverse (null where none was made), `post_hoc` says whether
-    its test came after the freeze (null without a lock); `power` and `fault_tolerance` stay null
-    until simulated worlds are stored.
+    its test came after the freeze (null without a lock); `power` and `fault_tolerance` are null
+    until the judgement adds what stored simulations say.
     """
     card: dict[str, Any] = {
         **row,

@@ -59,8 +59,8 @@ class ReportInputs:
     `facts` a network to its whole-network facts by year; `tables` and `figures` an exhibit to its
     HTML fragment or image (png, svg) bytes; `plant` is empty where there is no truth; `identity`
     holds the tables of the identity step by name. `stages` are the stages of each paper's argument,
-    `outcomes` the outcome of each model. `multiverse` holds
-    the summaries that were made, by claim; their curves are figures called `multiverse_<claim>`.
+    `outcomes` the outcome of each model. `multiverse` holds the summaries that were made, by claim;
+    their curves are figures called `multiverse_<claim>`. `cards` are the claim cards.
     """
 
     study: str
@@ -83,6 +83,7 @@ class ReportInputs:
     stages: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     outcomes: Mapping[str, str] = field(default_factory=dict)
     multiverse: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def build_content(inputs: ReportInputs) -> ReportContent:
@@ -91,7 +92,7 @@ def build_content(inputs: ReportInputs) -> ReportContent:
     declared, unit = settings.get("variables"), str(settings["unit"])
     labels = Labels.from_codebook(inputs.codebook, declared, unit)
     estimated = tuple(results.estimated)
-    rows = claim_rows(inputs.verdicts, inputs.claims, estimated)
+    rows = claim_rows(inputs.verdicts, inputs.claims, estimated, inputs.cards)
     used = grids.used_variables(results)
     years = _span(settings, "analysis")
     sample = _analysis_sample(inputs.panel, years)

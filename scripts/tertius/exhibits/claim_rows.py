@@ -37,7 +37,10 @@ NO_ADJUSTED_P = 2.0
 
 
 def claim_rows(
-    verdicts: pl.DataFrame, claims: Mapping[str, Mapping[str, Any]], models: Sequence[str]
+    verdicts: pl.DataFrame,
+    claims: Mapping[str, Mapping[str, Any]],
+    models: Sequence[str],
+    cards: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[ClaimRow, ...]:
     """One row a claim, sorted by id; numbers as texts.
 
@@ -45,15 +48,40 @@ def claim_rows(
         verdicts: the columns of verdicts.csv.
         claims: id -> registry entry with statement, testability, note, rivals and flags.
         models: those with an estimate, which a claim may link to.
+        cards: claim cards, for what is said of multiverse, power and faults.
 
     Raises:
         KeyError: a verdict on a claim that the registry does not hold.
     """
     rows = verdicts.sort("claim_id").iter_rows(named=True)
-    return tuple(_row(row, claims[row["claim_id"]], models) for row in rows)
+    told = cards or {}
+    return tuple(
+        _row(row, claims[row["claim_id"]], models, trust_lines(told.get(row["claim_id"], {})))
+        for row in rows
+    )
 
 
-def _row(row: Mapping[str, Any], claim: Mapping[str, Any], models: Sequence[str]) -> ClaimRow:
+def trust_lines(card: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Heads and texts on multiverse, power and faults; what a card does not hold is left out."""
+    lines = []
+    if varied := card.get("multiverse"):
+        text = f"{share(varied['same_sign'])} of {varied['specifications']} with this sign"
+        lines.append(("Multiverse", text))
+    if power := card.get("power"):
+        text = f"{share(power['power'])} ({power['basis']}, {power['seeds']} worlds)"
+        lines.append(("Power", text))
+    if faults := card.get("fault_tolerance"):
+        kept = [f"{f.replace('_', ' ')} {p} %" for f, p in faults.items() if p is not None]
+        lines.append(("Survives", ", ".join(kept) or "no world decides it"))
+    return tuple(lines)
+
+
+def _row(
+    row: Mapping[str, Any],
+    claim: Mapping[str, Any],
+    models: Sequence[str],
+    trust: tuple[tuple[str, str], ...],
+) -> ClaimRow:
     model = row["model"]
     link = Link(str(model), f"#model-{model}") if model in models else None
     adjusted = _number(row["p_romano_wolf"])
@@ -79,7 +107,7 @@ def _row(row: Mapping[str, Any], claim: Mapping[str, Any], models: Sequence[str]
         q_value=probability(_number(row["q_bh"])),
         detectable=real(_number(row["mde"])),
         family=str(row["family"] or "").replace(" x ", " \u00d7 "),
-        grid_share=share(_number(row["grid_share"])),
+        trust=trust,
         flags=tuple(
             (name.replace("_", " "), words)
             for name, words in FLAG_WORDS.items()

@@ -58,7 +58,7 @@ class ClaimRow:
     q_value: str
     detectable: str
     family: str
-    grid_share: str
+    trust: tuple[tuple[str, str], ...]
     flags: tuple[tuple[str, str], ...]
     note: str
     rivals: tuple[str, ...]

@@ -98,9 +98,13 @@ def page(world: Any) -> str:
               "version": "1", "licence": "CC BY 4.0", "redistributable": False,
               "citation": "Author (2020)", "access": "open"}  # fmt: skip
 
+    cards = results / "verdicts" / "cards.json"
+    told = {"power": {"power": 0.93, "basis": "simulated", "seeds": 24}, "multiverse": None}
+    cards.write_text(json.dumps({"A04": {**told, "fault_tolerance": {"name_splits": 10}}}))
+
     def write(path: Path) -> str:
         script("write_report").main(
-            **shared, verdicts=results / "verdicts" / "verdicts.csv", tables=tables,
+            **shared, verdicts=results / "verdicts" / "verdicts.csv", cards=cards, tables=tables,
             figures=figures, descriptions=data / "descriptions.json",
             facts=[data / "measures" / "alliance_facts.parquet"],
             ledgers=[data / "ledger" / "ties_alliance.json"], truth=[truth], page=path,
@@ -148,6 +152,14 @@ def test_every_claim_is_told_once_in_both_languages(page: str, world: Any) -> No
         assert claim["statement"]["zh"] in text
     tiles = [a for a in Page(page).all("a") if "tile" in (a.get("class") or "")]
     assert len(tiles) == 164
+
+
+def test_a_card_tells_power_and_faults(page: str) -> None:
+    row = page[page.index('<tr id="A04"') :]
+    row = row[: row.index("</tr>")]
+    assert "<dt>Power</dt><dd>93.0\u00a0% (simulated, 24 worlds)</dd>" in row
+    assert "<dt>Survives</dt><dd>name splits 10 %</dd>" in row
+    assert page.count("<dt>Survives</dt>") == 1
 
 
 def test_counts_are_those_of_the_verdicts(page: str, world: Any) -> None:
