@@ -1,5 +1,6 @@
 """Remove nodes from the focal network of the last analysis year and tell what is left."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from tertius.exhibits.figures.removal_curves import removal_plot
 from tertius.exhibits.style import figure_bytes, write_bytes
 from tertius.measures import Graph
 from tertius.tables import read_tables
+from tertius.whatif.drop_one import PARTNERS, drop_one, position_model
 from tertius.whatif.removal import groups_of
 from tertius.whatif.simulate import WhatIf, firm_table, group_removals, removal_curves
 
@@ -26,7 +28,10 @@ def main(
     curves: Path,
     groups: Path,
     firms: Path,
+    partners: Path,
     figures: list[Path],
+    estimates: Path,
+    weight: str,
     whatif: Mapping[str, Any],
     limits: Mapping[str, Any],
     year: int,
@@ -54,6 +59,7 @@ def main(
         curves: line,
         groups: pl.concat(removed),
         firms: firm_table(graph, countries, settings),
+        partners: contributions(own, estimates / whatif["model"], f"weight_{weight}"),
     }
     for path, frame in told.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +69,19 @@ def main(
         write_bytes(path, figure_bytes(drawn, path.suffix.lstrip(".")))
     print(f"{year}: {graph.n_nodes} nodes, {graph.n_edges} ties, {len(countries)} countries, "
           f"{int(listed.sum())} on a list of sanctions")  # fmt: skip
+
+
+def contributions(ties: pl.DataFrame, estimate: Path, weight: str) -> pl.DataFrame:
+    """What the position model expects of each partner; no row where the study has no such model."""
+    model = None
+    if (estimate / "coefficients.csv").is_file():
+        text = [pl.read_csv(estimate / f"{n}.csv") for n in ("coefficients", "covariance")]
+        fit = json.loads((estimate / "fit.json").read_text("utf-8"))
+        model = position_model(fit, *text)
+    if model is None:
+        print(f"{estimate.name}: no log-link model of degree and holes, partners are not told")
+        return pl.DataFrame(schema=PARTNERS)
+    return drop_one(Graph.from_frame(ties, weight=weight), None, model)
 
 
 def countries_of(graph: Graph, organisations: pl.DataFrame | None) -> list[str | None]:

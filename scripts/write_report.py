@@ -42,6 +42,8 @@ def main(
     outcomes: Mapping[str, str] | None = None,
     multiverse: Sequence[Path] = (),
     curves: Sequence[Path] = (),
+    whatif: Sequence[Path] = (),
+    removals: Sequence[Path] = (),
 ) -> None:
     wanted = [Exhibit.from_plain(plain) for plain in exhibits]
     environment = provenance.environment(packages)
@@ -68,8 +70,9 @@ def main(
             for path in tables
             if path.suffix == ".html"
         },
-        figures=images_by_id([*figures, *curves]),
+        figures=images_by_id([*figures, *curves, *removals]),
         multiverse={path.stem: json.loads(path.read_text("utf-8")) for path in multiverse},
+        whatif={path.stem: pl.read_csv(path, infer_schema_length=None) for path in whatif},
         descriptions=json.loads(descriptions.read_text("utf-8")),
         versions={"python": environment["python"], **environment["packages"]},
         plant=read_plant(truth, truth_names(wanted)),

@@ -74,6 +74,8 @@ rule write_report:
         truth=TRUTH,
         multiverse=[f"{RESULTS}/multiverse/{claim}.json" for claim in VARIED],
         curves=[f"{RESULTS}/figures/multiverse_{claim}.svg" for claim in VARIED],
+        whatif=WHATIF_TABLES if WHATIF_MADE else [],
+        removals=[f"{RESULTS}/figures/whatif_removals.svg"] if WHATIF_MADE else [],
     output:
         page=f"{RESULTS}/report/index.html",
     log:

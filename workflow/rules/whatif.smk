@@ -1,4 +1,9 @@
-# Not part of a run: make whatif.
+# Not part of a run: make whatif. Where it was made, the report shows it.
+WHATIF_TABLES = [
+    f"{RESULTS}/whatif/{table}.csv"
+    for table in ("curves", "groups", "firms", "partners")
+]
+WHATIF_MADE = all(Path(table).is_file() for table in WHATIF_TABLES)
 
 
 rule simulate_removals:
@@ -6,10 +11,12 @@ rule simulate_removals:
         tables=f"{DATA}/tables",
         ties=f"{DATA}/ties/{STUDY.focal}.parquet",
         measures=f"{DATA}/measures/{STUDY.focal}.parquet",
+        estimates=f"{RESULTS}/estimates",
     output:
         curves=f"{RESULTS}/whatif/curves.csv",
         groups=f"{RESULTS}/whatif/groups.csv",
         firms=f"{RESULTS}/whatif/firms.csv",
+        partners=f"{RESULTS}/whatif/partners.csv",
         figures=[
             f"{RESULTS}/figures/whatif_removals.{kind}"
             for kind in ("png", "pdf", "svg")
@@ -21,6 +28,7 @@ rule simulate_removals:
     params:
         **settings("whatif"),
         code=code("simulate_removals"),
+        weight=STUDY.networks[STUDY.focal].weight,
         limits=STUDY.section("measures"),
         year=STUDY.years.analysis[1],
         seed=STUDY.seed,

@@ -30,6 +30,8 @@ from tertius.exhibits.multiverse import multiverse_block
 from tertius.exhibits.results import ModelResults
 from tertius.exhibits.style import count, interval, minus, p_relation, real
 from tertius.exhibits.truth import Plant
+from tertius.exhibits.whatif import STEM as WHATIF
+from tertius.exhibits.whatif import whatif_block
 
 AUDIT_FILES = (
     ("Manifest: hashes of raw data, code, settings and every result", "manifest.json"),
@@ -60,7 +62,8 @@ class ReportInputs:
     HTML fragment or image (png, svg) bytes; `plant` is empty where there is no truth; `identity`
     holds the tables of the identity step by name. `stages` are the stages of each paper's argument,
     `outcomes` the outcome of each model. `multiverse` holds the summaries that were made, by claim;
-    their curves are figures called `multiverse_<claim>`. `cards` are the claim cards.
+    their curves are figures called `multiverse_<claim>`. `cards` are the claim cards, `whatif`
+    the tables of the removals, empty where none were made.
     """
 
     study: str
@@ -84,6 +87,7 @@ class ReportInputs:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     multiverse: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    whatif: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def build_content(inputs: ReportInputs) -> ReportContent:
@@ -113,6 +117,9 @@ def build_content(inputs: ReportInputs) -> ReportContent:
             multiverse_block(summary, data_uri(inputs.figures[f"multiverse_{claim}"]))
             for claim, summary in sorted(inputs.multiverse.items())
         ),
+        whatif=whatif_block(inputs.whatif, data_uri(inputs.figures[WHATIF]))
+        if inputs.whatif
+        else None,
         tables=tuple(_table(e, inputs.tables[e.id]) for e in inputs.exhibits if e.is_table),
         figures=tuple(_figure(e, inputs) for e in inputs.exhibits if not e.is_table),
         networks=_networks(inputs, years),

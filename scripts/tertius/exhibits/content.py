@@ -131,6 +131,16 @@ class TruthBlock:
 
 
 @dataclass(frozen=True)
+class WhatIfBlock:
+    """Removals and contributions of partners: sentences, the curves, tables, links to files."""
+
+    sentences: tuple[str, ...]
+    figure: FigureBlock
+    grids: tuple[Grid, ...]
+    files: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
 class MultiverseBlock:
     """The multiverse of a claim: sentences, the curve, joint tests, and what drives it."""
 
@@ -167,6 +177,7 @@ class ReportContent:
     families: Grid
     truth: TruthBlock | None
     multiverse: tuple[MultiverseBlock, ...]
+    whatif: WhatIfBlock | None
     tables: tuple[TableBlock, ...]
     figures: tuple[FigureBlock, ...]
     networks: tuple[Grid, ...]
