@@ -96,6 +96,7 @@ power: setup          ## power of every claim's test at the demo's size; writes 
 
 worlds: setup         ## judge seeds of all worlds of 2,000 firms; writes docs/worlds (goes on where it stopped): [SEEDS=40]
 	$(BIN)/python scripts/run_worlds.py --firms 2000 --seeds $(SEEDS) --folder docs/worlds
+	$(BIN)/python scripts/write_worlds.py
 
 faults: setup         ## verdicts of the demo's world with faults in its records; writes docs/faults (goes on): [SEEDS=10]
 	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1000 --seeds $(SEEDS) --folder docs/faults \

@@ -17,7 +17,7 @@ from tertius.simulate import coefficients, settings_for
 from tertius.worlds.declared import world_names, world_settings
 from tertius.worlds.power import BY_RATIO, BY_SIZE, SIMULATED, claim_powers
 from tertius.worlds.power_page import power_section, summary_of
-from tertius.worlds.run import KEPT, STUDY, VERDICTS, Run, lay_out, read_verdicts
+from tertius.worlds.run import KEPT, STUDY, VERDICTS, Judged, Run, lay_out, read_verdicts
 from tertius.worlds.store import add, missing, run_all, stored
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,17 +91,18 @@ def test_verdicts_of_a_run_keep_numbers_and_the_first_effect(tmp_path):
     assert told["std_error"].to_list() == [0.1, 0.1]
 
 
-def rows_of(run: Run) -> pl.DataFrame:
-    return pl.DataFrame(
+def rows_of(run: Run) -> Judged:
+    verdicts = pl.DataFrame(
         {"seed": [run.seed] * 2, "seconds": [1.0, 1.0], "claim_id": ["B02", "A01"],
          "verdict": ["supported", "inconclusive"]}
     )  # fmt: skip
+    return Judged(verdicts, pl.DataFrame({"seed": [run.seed], "term": ["sh"], "estimate": [0.5]}))
 
 
 def test_finished_seeds_are_not_run_again_and_a_failure_keeps_what_is_done(tmp_path):
     runs, asked, lines = [Run("demo", 100, s, 9) for s in (1, 2, 3)], [], []
 
-    def judge(root: Path, run: Run, folder: Path) -> pl.DataFrame:
+    def judge(root: Path, run: Run, folder: Path) -> Judged:
         asked.append(run.seed)
         if run.seed == 3 and len(asked) < 4:
             raise RuntimeError("out of memory")
@@ -116,6 +117,7 @@ def test_finished_seeds_are_not_run_again_and_a_failure_keeps_what_is_done(tmp_p
     table = stored(tmp_path / "kept", "demo-100")
     assert table["seed"].to_list() == [1, 1, 2, 2, 3, 3]
     assert table["claim_id"].to_list() == ["A01", "B02"] * 3
+    assert stored(tmp_path / "kept", "demo-100-planted")["seed"].to_list() == [1, 2, 3]
     assert lines[0] == "0 of 3 seeds are stored already"
     assert "2 of 3" in "".join(lines)
 
@@ -127,6 +129,14 @@ def test_order_of_finishing_leaves_no_trace(tmp_path):
             add(rows, tmp_path / folder, "demo-100")
     first, second = (tmp_path / f / "demo-100.parquet" for f in "ab")
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_seed_that_was_half_stored_is_stored_once(tmp_path):
+    found = rows_of(Run("demo", 100, 1, 9))
+    add(found, tmp_path, "demo-100")
+    (tmp_path / "demo-100.parquet").unlink()
+    add(found, tmp_path, "demo-100")
+    assert stored(tmp_path, "demo-100-planted").height == 1
 
 
 def seeds(claim: str, words: list[str], z: float, effect: float | None, se: float) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 from tertius.problems import InputError, Problem, Problems, did_you_mean
 from tertius.registry import read_yaml
 from tertius.simulate import WorldSettings, null_world, settings_for
+from tertius.simulate.claim_truth import claims_as_data
 
 SLOPES = ("planted", "zero")
 KEYS = ("title", "slopes", "settings")
@@ -47,6 +48,19 @@ def world_settings(root: Path, name: str, firms: int) -> WorldSettings:
     settings = _changed(settings_for(firms), declared.get("settings", {}), where, problems)
     problems.raise_if_any()
     return null_world(settings) if slopes == "zero" else settings
+
+
+def world_truths(root: Path, name: str, firms: int) -> dict[str, str]:
+    """Planted truth of every claim in a declared world; all false where every slope is zero.
+
+    Raises:
+        InputError: as `world_settings`.
+    """
+    settings = world_settings(root, name, firms)
+    declared = read_yaml(root / "config" / "worlds" / f"{name}.yaml")
+    zero = declared.get("slopes") == "zero"
+    told = claims_as_data(settings)
+    return {claim: "false" if zero else str(one["truth"]) for claim, one in told.items()}
 
 
 def _changed(plan: Any, changes: Mapping[str, Any], where: str, problems: Problems) -> Any:

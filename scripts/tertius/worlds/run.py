@@ -20,12 +20,14 @@ import polars as pl
 import yaml
 
 from tertius.sources.registry_hash import refresh_hashes
+from tertius.worlds.coverage import read_planted
 
 PARTS = ("Snakefile", "config", "scripts", "workflow", "profiles", "pyproject.toml",
          "requirements.lock")  # fmt: skip
 STUDY = "world"
 RAW = "data/raw/demo"
-VERDICTS = f"results/{STUDY}/verdicts/verdicts.csv"
+RESULTS = f"results/{STUDY}"
+VERDICTS = f"{RESULTS}/verdicts/verdicts.csv"
 KEPT = ("claim_id", "verdict", "reason_code", "model", "n_obs", "n_firms", "estimate", "std_error",
         "conf_low", "conf_high", "p_value", "p_romano_wolf", "family", "mechanical")  # fmt: skip
 
@@ -61,8 +63,17 @@ class RunError(RuntimeError):
     """A step of a run that failed, with what it printed."""
 
 
-def judged(root: Path, run: Run, folder: Path) -> pl.DataFrame:
-    """Verdicts of one seed.
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What is kept of one seed: verdicts, one row a claim, and what the main model found of the
+    plants (`tertius.worlds.coverage`); both with the seed."""
+
+    verdicts: pl.DataFrame
+    planted: pl.DataFrame
+
+
+def judged(root: Path, run: Run, folder: Path) -> Judged:
+    """Verdicts and main coefficients of one seed.
 
     Args:
         root: the project.
@@ -70,9 +81,9 @@ def judged(root: Path, run: Run, folder: Path) -> pl.DataFrame:
         folder: what the run works in; emptied first, removed after.
 
     Returns:
-        One row a claim: seed, draws, seconds, the columns `KEPT` of verdicts.csv, and `direction`,
+        Verdicts with seed, draws, seconds, the columns `KEPT` of verdicts.csv, and `direction`,
         `family_size`, `effect` and `effect_mde` of its card (the first effect, as a share of the
-        expected outcome, and the share that 80 % of samples would show).
+        expected outcome, and the share that 80 % of samples would show); planted with seed.
 
     Raises:
         RunError: simulation or workflow failed.
@@ -100,8 +111,9 @@ def judged(root: Path, run: Run, folder: Path) -> pl.DataFrame:
         pl.lit(round(time.perf_counter() - started, 1)).alias("seconds"),
         pl.all(),
     )
+    planted = read_planted(folder, RAW, RESULTS).select(pl.lit(run.seed).alias("seed"), pl.all())
     shutil.rmtree(folder)
-    return rows
+    return Judged(rows, planted)
 
 
 def lay_out(root: Path, run: Run, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from tertius.tables import write_parquet
-from tertius.worlds.run import Run, judged
+from tertius.worlds.run import Judged, Run, judged
 
 
 def stored(folder: Path, name: str) -> pl.DataFrame | None:
@@ -28,12 +28,17 @@ def missing(runs: Iterable[Run], folder: Path) -> list[Run]:
     return [run for run in runs if run.seed not in held[run.name]]
 
 
-def add(rows: pl.DataFrame, folder: Path, name: str) -> None:
-    """Add the verdicts of one seed to the table of its world."""
-    before = stored(folder, name)
+def add(found: Judged, folder: Path, name: str) -> None:
+    """Add what is kept of one seed to the tables of its world, the verdicts last."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = rows if before is None else pl.concat([before, rows])
-    write_parquet(table.sort("seed", "claim_id"), folder / f"{name}.parquet")
+    kept = ((f"{name}-planted", found.planted, "term"), (name, found.verdicts, "claim_id"))
+    for table, rows, key in kept:
+        before = stored(folder, table)
+        # What a run that was killed in between had stored of the seed is replaced.
+        seeds = found.verdicts["seed"].unique().implode()
+        others = [] if before is None else [before.filter(~pl.col("seed").is_in(seeds))]
+        every = pl.concat([*others, rows])
+        write_parquet(every.sort("seed", key, maintain_order=True), folder / f"{table}.parquet")
 
 
 def run_all(
@@ -43,7 +48,7 @@ def run_all(
     *,
     workers: int,
     tell: Callable[[str], None],
-    judge: Callable[[Path, Run, Path], pl.DataFrame] = judged,
+    judge: Callable[[Path, Run, Path], Judged] = judged,
 ) -> None:
     """Run what is missing and store each seed as it ends, so that a stopped run goes on later.
 
@@ -63,7 +68,8 @@ def run_all(
         for job in as_completed(jobs):
             if job.exception() is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
-            run, rows = jobs[job], job.result()
-            add(rows, folder, run.name)
-            words = dict(rows["verdict"].value_counts().sort("verdict").iter_rows())
-            tell(f"{run.name} seed {run.seed}: {rows['seconds'][0]:.0f} s, {words}")
+            run, found = jobs[job], job.result()
+            add(found, folder, run.name)
+            words = dict(found.verdicts["verdict"].value_counts().sort("verdict").iter_rows())
+            seconds = found.verdicts["seconds"][0]
+            tell(f"{run.name} seed {run.seed}: {seconds:.0f} s, {words}")
