@@ -25,7 +25,7 @@ def main(
     years: Mapping[str, Sequence[int]],
     frame: Mapping[str, Any],
 ) -> None:
-    wide = pl.read_parquet(variables).with_columns(selectors.enum().cast(pl.String))
+    wide = pl.read_parquet(variables)
     leads = {name: spec.leads for name, spec in resolve(codebook, declared).items() if spec.leads}
     analysis = (years["analysis"][0], years["analysis"][1])
     ahead = panel.attach_leads(wide, leads, (years["outcomes"][0], years["outcomes"][1]))
@@ -33,9 +33,11 @@ def main(
     types = frame["types"] if unit == "organisation" else None
     known = panel.attach_attributes(ahead, organisations if unit == "organisation" else None)
     full = panel.mark_sample(known, analysis, organisations, types)
-    rows = full.filter(pl.col("year").is_between(*analysis))
-    write_parquet(rows, panel_file)
     write_json({"attrition_base": panel.attrition_base(full, analysis)}, ledger)
+    del wide, ahead, known
+    rows = full.filter(pl.col("year").is_between(*analysis))
+    del full
+    write_parquet(rows.with_columns(selectors.enum().cast(pl.String)), panel_file)
 
 
 if "snakemake" in globals():

@@ -151,28 +151,26 @@ def attach_leads(
         outcome_years: first and last year in which outcomes are observed.
     """
     first, last = outcome_years
-    wide = panel
+    key = panel.select("org_id", "year").with_row_index("row")
+    later: dict[int, pl.Series] = {}
+    for horizon in sorted({h for horizons in leads.values() for h in horizons}):
+        target = key.select("org_id", (pl.col("year") + horizon).cast(pl.Int32))
+        found = target.join(key, on=["org_id", "year"], how="left", maintain_order="left")
+        later[horizon] = found["row"]
+    added = []
     for name, horizons in leads.items():
         for horizon in horizons:
-            lead, status = f"{name}_t{horizon}", f"{name}_t{horizon}_status"
-            later = panel.select(
-                "org_id",
-                (pl.col("year") - horizon).cast(pl.Int32).alias("year"),
-                pl.col(name).alias(lead),
-                pl.col(f"{name}_status").alias(status),
-            )
-            target = pl.col("year") + horizon
+            target, row = pl.col("year") + horizon, later[horizon]
             outside = (target < first) | (target > last)
-            wide = wide.join(
-                later, on=["org_id", "year"], how="left", maintain_order="left"
-            ).with_columns(
-                pl.when(~outside).then(pl.col(lead)).alias(lead),
+            status = pl.col(f"{name}_status").gather(row).fill_null("missing_input")
+            added += [
+                pl.when(~outside).then(pl.col(name).gather(row)).alias(f"{name}_t{horizon}"),
                 pl.when(outside)
-                .then(pl.lit("truncated"))
-                .otherwise(pl.col(status).fill_null("missing_input"))
-                .alias(status),
-            )
-    return wide
+                .then(pl.lit("truncated", panel.schema[f"{name}_status"]))
+                .otherwise(status)
+                .alias(f"{name}_t{horizon}_status"),
+            ]
+    return panel.with_columns(added)
 
 
 def attach_lags(panel: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
@@ -258,9 +256,10 @@ def attrition_base(
     Living unit-years of all types and years, those of the analysis years, those in the frame. The
     last one is where each model begins.
     """
-    in_years = panel.filter(pl.col("year").is_between(*analysis_years))
+    rows = panel.select("org_id", "year", "in_sample")
+    in_years = rows.filter(pl.col("year").is_between(*analysis_years))
     steps = {
-        "living unit-years, all types": panel,
+        "living unit-years, all types": rows,
         "in the analysis years": in_years,
         "in the frame": in_years.filter("in_sample"),
     }

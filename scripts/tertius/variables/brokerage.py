@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import polars as pl
 
+from tertius.kernels import run_blocks
 from tertius.measures import Graph, brokerage_between, brokerage_roles
 from tertius.variables.frames import Rule, coverage, settle
 from tertius.variables.inputs import Inputs
@@ -12,46 +16,54 @@ from tertius.variables.records import organisations, partners
 
 SCIENCE = ("university", "institute")
 FIRMS = ("firm", "startup")
+Count = Callable[[Graph, list[str | None], bool], dict[str, Any]]
 _ROLES = ("coordinator", "gatekeeper", "itinerant", "liaison", "unknown", "total")
 
 
-def _yearly(inputs: Inputs, network: str, fractional: bool) -> pl.DataFrame:
-    key = ("brokerage", network, fractional)
-    return inputs.once(key, lambda: _all_years(inputs, network, fractional))
+def _yearly(inputs: Inputs, network: str, count: Count, fractional: bool) -> pl.DataFrame:
+    """org, year and the columns of `count` for every tied unit, sorted."""
+    key = ("brokerage", network, count, fractional)
+    return inputs.once(key, lambda: _all_years(inputs, network, count, fractional))
 
 
-def _all_years(inputs: Inputs, network: str, fractional: bool) -> pl.DataFrame:
+def _all_years(inputs: Inputs, network: str, count: Count, fractional: bool) -> pl.DataFrame:
     kinds = dict(organisations(inputs).select("org", "type").iter_rows())
     wanted = partners(inputs, network).filter(pl.col("year").is_in(inputs.years))
-    empty = {"org": pl.UInt32, "year": pl.Int32}
-    tables = [pl.DataFrame(schema=empty | dict.fromkeys((*_ROLES, "science"), pl.Float64))]
-    for (year,), ties in wanted.partition_by("year", as_dict=True).items():
+
+    def of_year(ties: pl.DataFrame) -> pl.DataFrame:
         graph = Graph.from_frame(ties, a="org", b="partner")
         types = [kinds.get(node) for node in graph.nodes.tolist()]
-        roles = brokerage_roles(graph, types, fractional=fractional)
-        flags = [np.array([kind in group for kind in types]) for group in (SCIENCE, FIRMS)]
-        table = pl.DataFrame(
-            {
-                "org": pl.Series(graph.nodes, dtype=pl.UInt32),
-                "year": pl.Series([year] * graph.n_nodes, dtype=pl.Int32),
-                **{name: getattr(roles, name) for name in _ROLES},
-                "science": brokerage_between(graph, *flags, fractional=fractional),
-            }
-        )
-        tables.append(table)
+        units = pl.Series(graph.nodes.tolist(), dtype=pl.UInt32)
+        year = pl.repeat(ties["year"].max(), units.len(), dtype=pl.Int32, eager=True)
+        return pl.DataFrame({"org": units, "year": year, **count(graph, types, fractional)})
+
+    parts = [wanted.clear(), *wanted.partition_by("year")]
+    tables = run_blocks(of_year, parts, None)
     return pl.concat(tables).sort("org", "year")
+
+
+def _roles(graph: Graph, types: list[str | None], fractional: bool) -> dict[str, Any]:
+    roles = brokerage_roles(graph, types, fractional=fractional)
+    return {name: getattr(roles, name) for name in _ROLES}
+
+
+def _bridges(graph: Graph, types: list[str | None], fractional: bool) -> dict[str, Any]:
+    science, firms = (np.array([t in group for t in types], bool) for group in (SCIENCE, FIRMS))
+    return {"science": brokerage_between(graph, science, firms, fractional=fractional)}
 
 
 def _type_unknown(inputs: Inputs) -> pl.DataFrame:
     return organisations(inputs).select("org", pl.col("type").alias("own_type"))
 
 
-def _typed(inputs: Inputs, network: str, fractional: bool) -> tuple[pl.DataFrame, list[Rule]]:
-    """Roles of every unit, and the rules: a unit of no known type plays no role."""
+def _typed(
+    inputs: Inputs, network: str, count: Count, fractional: bool
+) -> tuple[pl.DataFrame, list[Rule]]:
+    """Counts of every unit, and the rules: a unit of no known type plays no role."""
     kinds = _type_unknown(inputs)
     years = pl.DataFrame({"year": pl.Series(inputs.years, dtype=pl.Int32)})
     values = kinds.join(years, how="cross").join(
-        _yearly(inputs, network, fractional), on=["org", "year"], how="left"
+        _yearly(inputs, network, count, fractional), on=["org", "year"], how="left"
     )
     return values, [*coverage(inputs, network), (pl.col("own_type").is_null(), "missing_input")]
 
@@ -68,7 +80,7 @@ def role(inputs: Inputs, *, network: str, kind: str, fractional: bool = False) -
         kind: coordinator | gatekeeper (with representative) | itinerant | liaison | total.
         fractional: each path counts 1 / number of units that tie j and k.
     """
-    values, rules = _typed(inputs, network, fractional)
+    values, rules = _typed(inputs, network, _roles, fractional)
     return settle(inputs, values, pl.col(kind).fill_null(0.0), rules)
 
 
@@ -78,5 +90,5 @@ def science_bridge(inputs: Inputs, *, network: str, fractional: bool = False) ->
     Not a liaison in the sense of Gould and Fernandez where the unit itself is a firm: that is a
     gatekeeper. 0 for isolates; a unit of no known type: missing_input.
     """
-    values, rules = _typed(inputs, network, fractional)
+    values, rules = _typed(inputs, network, _bridges, fractional)
     return settle(inputs, values, pl.col("science").fill_null(0.0), rules)

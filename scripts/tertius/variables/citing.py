@@ -109,15 +109,16 @@ def _citing(inputs: Inputs) -> Citing:
 
 def holder_lists(inputs: Inputs) -> Lists:
     """The holders of every family."""
-    return _lists(holdings(inputs), "org", families(inputs).height)
+    return lists(holdings(inputs), "org", families(inputs).height)
 
 
 def class_lists(inputs: Inputs, level: Level) -> Lists:
     """The classes of every family."""
-    return _lists(family_classes(inputs, level), "cls", families(inputs).height)
+    return lists(family_classes(inputs, level), "cls", families(inputs).height)
 
 
-def _lists(sorted_pairs: pl.DataFrame, column: str, n: int) -> Lists:
+def lists(sorted_pairs: pl.DataFrame, column: str, n: int) -> Lists:
+    """The numbers in a column by family (`unit`, below n), in the order of the rows."""
     sizes = np.bincount(sorted_pairs["unit"].to_numpy(), minlength=n)
     ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     return Lists(ptr, sorted_pairs[column].to_numpy())

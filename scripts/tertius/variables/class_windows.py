@@ -189,7 +189,10 @@ def _own_and_n(found: pl.DataFrame, whole: bool) -> pl.DataFrame:
 
 def _years(inputs: Inputs, level: Level, whole: bool) -> dict[int, _Year]:
     key = ("class_years", level, whole)
-    return inputs.once(key, lambda: _build_years(inputs, level, whole))
+    build = partial(_build_years, inputs, level, whole)
+    if isinstance(level, int):
+        return inputs.once(key, build)
+    return inputs.latest("class_years", key, build)
 
 
 def _build_years(inputs: Inputs, level: Level, whole: bool) -> dict[int, _Year]:
@@ -236,7 +239,7 @@ def class_window(
 ) -> ClassWindow:
     """The patents of W(year, width) by unit and class.
 
-    Windows of a level with few classes are kept; of the others the last one asked for.
+    Windows of a level with few classes are kept, those of the others are large and made each time.
 
     Args:
         inputs: the study's inputs.
@@ -252,9 +255,7 @@ def class_window(
         raise ValueError(f"counting must be fractional or whole, not {counting!r}")
     key = (year, width, level, counting)
     build = partial(_window, inputs, year, width, level, counting == "whole")
-    if isinstance(level, int):
-        return inputs.once(("class_window", *key), build)
-    return inputs.latest("class_window", key, build)
+    return inputs.once(("class_window", *key), build) if isinstance(level, int) else build()
 
 
 def _window(inputs: Inputs, year: int, width: int, level: Level, whole: bool) -> ClassWindow:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from tertius.kernels import run_blocks
 from tertius.tables import STATUSES
 from tertius.variables.frames import Rule, ordered_sum, settle
 from tertius.variables.inputs import Inputs
@@ -165,5 +166,5 @@ def filled(
 
 
 def yearly(inputs: Inputs, build: Callable[[int], pl.DataFrame]) -> pl.DataFrame:
-    """The frames of all years of the risk set, one below the other."""
-    return pl.concat([build(year) for year in inputs.years])
+    """The frames of all years of the risk set, one below the other; years share the threads."""
+    return pl.concat(run_blocks(build, inputs.years, None), how="vertical_relaxed")

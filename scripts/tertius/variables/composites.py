@@ -35,7 +35,7 @@ from tertius.variables.distances import (
 from tertius.variables.environment import accounts
 from tertius.variables.frames import Rule, coverage, settle
 from tertius.variables.inputs import Inputs
-from tertius.variables.international import cultural_distance, received
+from tertius.variables.international import cultural_distance
 from tertius.variables.knowledge import reached_classes, specialisation, stock_growth, window_rules
 from tertius.variables.knowledge_base import class_share, main_classes
 from tertius.variables.market import trademarks_per_patent
@@ -43,6 +43,7 @@ from tertius.variables.outcomes import cited, outcome_rules
 from tertius.variables.portfolio import functional_learning, new_partners, size
 from tertius.variables.position import measure, structural_holes
 from tertius.variables.proximity import joint_ownership, rival_pairs
+from tertius.variables.received import unit_citations
 from tertius.variables.records import (
     class_numbers,
     families,
@@ -293,15 +294,7 @@ def technology_leader(inputs: Inputs, *, window: int = 5, share: float = 0.9) ->
     Patents of W; ties count, a unit without citations does not. No patents in W: undefined_nopat.
     Ours.
     """
-    classes = family_classes(inputs).select("unit", "cls")
-    held = holdings(inputs).select("unit", "org")
-
-    def build(year: int) -> pl.DataFrame:
-        cites = received(inputs, year, window).join(held, on="unit").join(classes, on="unit")
-        sums = cites.group_by("org", "cls").agg(pl.col("cites").sum())
-        return sums.with_columns(pl.lit(year, pl.Int32).alias("year"))
-
-    sums = yearly(inputs, build)
+    sums = yearly(inputs, lambda year: unit_citations(inputs, year, window))
     place = (pl.len() * share).ceil().cast(pl.Int64).clip(1) - 1
     cuts = sums.group_by("year", "cls").agg(
         pl.col("cites").sort().gather(place).first().alias("cut")

@@ -21,18 +21,18 @@ from tertius.variables.records import rows
 
 Builder = Callable[..., pl.DataFrame]
 
-CITATIONS = ("citation_pairs", "citing", "citation_windows", "received", "own_citations")
+CITATIONS = ("citation_pairs", "citing", "own_citations")
 LARGE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "disruption": ("disruption",),
         "outcomes": (),
         "quality": ("cells", "breakthroughs"),
         "search": ("breadth",),
-        "exploration": ("class_use", "class_history", "past_use"),
+        "exploration": ("class_use", "class_history", "past_use", "class_window", "class_years"),
         "sources": (),
         "flows": ("cited_holders", "origins", "flows"),
-        "international": ("highlands",),
-        "composites": CITATIONS,
+        "international": ("highlands", *CITATIONS),
+        "composites": ("received", "country_lists", "citation_windows"),
         "novelty": ("new_pairs", "pair_distance"),
         "knowledge_base": ("class_pairs",),
         "distances": ("cosines",),

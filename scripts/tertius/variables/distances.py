@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
+from tertius.kernels import run_blocks
 from tertius.variables.class_windows import (
     ClassWindow,
     Ints,
@@ -20,7 +23,7 @@ from tertius.variables.class_windows import (
     tied,
     wide_classes,
 )
-from tertius.variables.combine import joined, passed_on
+from tertius.variables.combine import joined, passed_on, yearly
 from tertius.variables.dyad_classes import common_entries, compare, pooled_directions
 from tertius.variables.frames import Rule, coverage, ordered_sum, settle
 from tertius.variables.inputs import Inputs
@@ -74,10 +77,8 @@ def _all_dyads(
     inputs: Inputs, network: str, window: int, level: Level, joint: str, omega: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     def build() -> tuple[pl.DataFrame, pl.DataFrame]:
-        parts = [
-            _dyads_of_year(inputs, network, window, level, joint, omega, year)
-            for year in inputs.years
-        ]
+        of_year = partial(_dyads_of_year, inputs, network, window, level, joint, omega)
+        parts = list(run_blocks(of_year, inputs.years, None))
         return pl.concat([p[0] for p in parts]), pl.concat([p[1] for p in parts])
 
     return inputs.once(("dyads", network, window, level, joint, omega), build)
@@ -302,8 +303,7 @@ def similarity(
     """
 
     def build() -> pl.DataFrame:
-        years = [_cosines(inputs, network, window, level, year, lag) for year in inputs.years]
-        return pl.concat(years)
+        return yearly(inputs, lambda year: _cosines(inputs, network, window, level, year, lag))
 
     pairs = inputs.once(("cosines", network, window, level, lag), build)
     early = (pl.col("year") < inputs.raw_years[0] + window - 1 + lag, "truncated")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tertius.variables.class_windows import integers
-from tertius.variables.combine import combined, expand_years
+from tertius.variables.combine import combined
 from tertius.variables.configuration import TIE
 from tertius.variables.frames import Rule, coverage, ordered_sum, settle
 from tertius.variables.inputs import Inputs
@@ -196,34 +197,53 @@ def behavioural_uncertainty(inputs: Inputs, *, network: str, years: int = 5) -> 
         first=pl.col("start_date").dt.year().cast(pl.Int32),
         end=pl.when(pl.col("end_known")).then(pl.col("end_date").dt.year()).cast(pl.Int32),
     )
-    calendar = pl.DataFrame(
-        {
-            "year": pl.Series(
-                range(inputs.raw_years[0], max(inputs.years, default=0) + 1), dtype=pl.Int32
-            )
-        }
-    )
-    lived = (
-        spans.join(calendar, how="cross")
-        .filter(pl.col("first") < pl.col("year"))
-        .filter(pl.col("end").is_null() | (pl.col("end") >= pl.col("year")))
-        .with_columns(ended=(pl.col("end") == pl.col("year")).fill_null(False).cast(pl.Int64))
-        .select("aid", "year", "ended")
-    )
-    yearly = lived.join(parties, on="aid")
-    risk = pl.len().cast(pl.Int64)
-    counted = yearly.group_by("org", "year").agg(risk.alias("risk"), pl.col("ended").sum())
-    own = expand_years(counted, years).group_by("org", "year").agg(pl.col("risk", "ended").sum())
-    pairs = yearly.join(parties.rename({"org": "partner"}), on="aid")
+    known = parties.join(spans.drop_nulls("first"), on="aid")
+    own = _at_risk(inputs, known, ["org"], years)
     # The same from either end: counted once.
+    pairs = known.join(parties.rename({"org": "partner"}), on="aid")
     pairs = pairs.filter(pl.col("org") < pl.col("partner"))
-    both = pairs.group_by(TIE).agg(
-        risk.alias("risk_both"), pl.col("ended").sum().alias("ended_both")
-    )
-    shared = expand_years(both, years).group_by(TIE).agg(pl.col("risk_both", "ended_both").sum())
+    shared = _at_risk(inputs, pairs, ["org", "partner"], years)
+    shared = shared.rename({"risk": "risk_both", "ended": "ended_both"})
     back = shared.rename({"org": "partner", "partner": "org"}).select(shared.columns)
-    shared = pl.concat([shared, back])
-    return _over_alliance_partners(inputs, network, own, shared)
+    return _over_alliance_partners(inputs, network, own, pl.concat([shared, back]))
+
+
+def _at_risk(inputs: Inputs, spans: pl.DataFrame, key: list[str], years: int) -> pl.DataFrame:
+    """key, year, risk, ended: sums over t-years+1..t of the alliances at risk and of those ended.
+
+    At risk in a year: active on 31 December before it. Rows without one are left out.
+
+    Args:
+        inputs: the study's inputs.
+        spans: key, first, end of every alliance, end null where it is not known.
+        key: whose alliances they are.
+        years: width of the window.
+    """
+    start, n_years = inputs.raw_years[0], max(inputs.years, default=0) - inputs.raw_years[0] + 1
+    keys = spans.select(key).unique().sort(key).with_row_index("place")
+    place = integers(spans.join(keys, on=key, how="left", maintain_order="left"), "place")
+    since = (spans["first"].to_numpy() + 1 - start).clip(0, n_years)
+    end = spans["end"].fill_null(start + n_years).to_numpy() - start
+    until = (end + 1).clip(0, n_years)
+    some = since < until
+    risk, ended = (np.zeros((keys.height, n_years + 1), dtype=np.int32) for _ in range(2))
+    np.add.at(risk, (place[some], since[some]), 1)
+    np.add.at(risk, (place[some], until[some]), -1)
+    closed = some & (end < n_years)
+    np.add.at(ended, (place[closed], end[closed]), 1)
+    at, year = np.nonzero((summed := _windowed(np.cumsum(risk, axis=1), years))[:, :n_years])
+    return keys.select(key)[at].with_columns(
+        pl.Series("year", (year + start).astype(np.int32)),
+        pl.Series("risk", summed[at, year].astype(np.int64)),
+        pl.Series("ended", _windowed(ended, years)[at, year].astype(np.int64)),
+    )
+
+
+def _windowed(counts: NDArray[np.int32], years: int) -> NDArray[np.int32]:
+    """Sums over each column and the `years` - 1 before it."""
+    summed = np.cumsum(counts, axis=1, dtype=np.int32)
+    summed[:, years:] -= summed[:, :-years].copy()
+    return summed
 
 
 def _over_alliance_partners(

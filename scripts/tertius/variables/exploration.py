@@ -136,9 +136,10 @@ def twins(inputs: Inputs, *, network: str) -> pl.DataFrame:
     owners = held.select("year", "kind", "org").unique()
     # Holders of a set in the year other than the unit and its partners.
     holders = owners.group_by("year", "kind").agg(pl.len().alias("holders"))
+    several = owners.join(holders.filter(pl.col("holders") > 1), on=["year", "kind"], how="semi")
     tied_too = (
-        owners.join(partners(inputs, network).select(TIE), on=["year", "org"])
-        .join(owners.rename({"org": "partner"}), on=["year", "kind", "partner"], how="semi")
+        several.join(partners(inputs, network).select(TIE), on=["year", "org"])
+        .join(several.rename({"org": "partner"}), on=["year", "kind", "partner"], how="semi")
         .group_by("year", "kind", "org")
         .agg(pl.len().alias("near"))
     )

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from tertius.variables.citing import cited_holders, citing, own_citations, with_unit_years
+from tertius.kernels import kernel
+from tertius.variables.citing import (
+    Codes,
+    Flags,
+    Ints,
+    cited_holders,
+    citing,
+    own_citations,
+    with_unit_years,
+)
 from tertius.variables.class_windows import sparse, tied
 from tertius.variables.combine import expand_years, windowed_counts, yearly
 from tertius.variables.frames import coverage, ordered_sum, settle
@@ -27,9 +37,13 @@ def flows(inputs: Inputs, network: str, window: int) -> pl.DataFrame:
 
 def _flows(inputs: Inputs, network: str, window: int) -> pl.DataFrame:
     ties = partners(inputs, network).select(TIE)
-    ever = ties.select("org", "partner").unique()
-    cites = _citing_holders(inputs, network).rename({"holder": "partner"})
-    among = cites.join(ever, on=["org", "partner"], how="semi")
+    ever = ties.select("org", "partner").unique().sort("org", "partner")
+    found, units = cited_holders(inputs, network), organisation_codes(inputs).height
+    tied_ever = _tied_ever(
+        citing(inputs).org, *(found[name].to_numpy() for name in ("row", "holder", "n")),
+        np.searchsorted(ever["org"].to_numpy(), np.arange(units + 1)), ever["partner"].to_numpy(),
+    )  # fmt: skip
+    among = _dated(inputs, found.filter(pl.Series(tied_ever))).rename({"holder": "partner"})
     sums = expand_years(among, window).group_by(TIE).agg(pl.col("n").sum())
     back = sums.rename({"org": "partner", "partner": "org"})
     return (
@@ -40,10 +54,27 @@ def _flows(inputs: Inputs, network: str, window: int) -> pl.DataFrame:
     )
 
 
-def _citing_holders(inputs: Inputs, network: str) -> pl.DataFrame:
-    """org, year, holder, n: citations of families of each holder that the unit does not hold."""
-    foreign = cited_holders(inputs, network).filter(pl.col("n") > 0)
-    return with_unit_years(inputs, foreign.select("row", "holder", pl.col("n").cast(pl.Int64)))
+@kernel
+def _tied_ever(
+    org: Codes, row: Codes, holder: Codes, n: Codes, partner_ptr: Ints, partner: Codes
+) -> Flags:
+    """For every row with n > 0, whether the holder is ever a partner of the unit that cites."""
+    out = np.zeros(row.size, np.bool_)
+    mark = np.full(partner_ptr.size - 1, -1, np.int64)
+    last = -1
+    for e in range(row.size):
+        i = org[row[e]]
+        if i != last:
+            for k in range(partner_ptr[i], partner_ptr[i + 1]):
+                mark[partner[k]] = i
+            last = i
+        out[e] = n[e] > 0 and mark[holder[e]] == i
+    return out
+
+
+def _dated(inputs: Inputs, found: pl.DataFrame) -> pl.DataFrame:
+    """org, year, holder, n of rows of `cited_holders`."""
+    return with_unit_years(inputs, found.select("row", "holder", pl.col("n").cast(pl.Int64)))
 
 
 def knowledge_flow(
@@ -83,13 +114,13 @@ def flow_among_partners(inputs: Inputs, *, network: str) -> pl.DataFrame:
 
     No partner: undefined_isolate; one: undefined_single.
     """
-    n_units = organisation_codes(inputs).height
-    cites = _citing_holders(inputs, network)
+    n_units, found = organisation_codes(inputs).height, cited_holders(inputs, network)
 
     def build(year: int) -> pl.DataFrame:
         links = tied(inputs, network, year)
-        now = cites.filter(pl.col("year") == year)
-        flow = sparse(now, "org", "holder", (n_units, n_units), "n")
+        now = pl.Series(citing(inputs).year == year).gather(found["row"])
+        cites = _dated(inputs, found.filter(now & (pl.col("n") > 0)))
+        flow = sparse(cites, "org", "holder", (n_units, n_units), "n")
         inside = sp.csr_array(sp.csr_array(links @ flow).multiply(links))
         return pl.DataFrame(
             {

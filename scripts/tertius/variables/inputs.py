@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from threading import RLock
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, cast
 
@@ -129,20 +130,27 @@ class Inputs:
     frame_types: tuple[str, ...] = ("firm",)
     tie_years: tuple[int, int] | None = None
     _memo: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+    _locks: dict[object, RLock] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, key: object, build: Callable[[], T]) -> T:
-        """The result of `build`, made at the first call under this key and kept."""
+        """The result of `build`, made at the first call under this key and kept.
+
+        Of several threads that ask at the same time one builds, the others wait.
+        """
         if key not in self._memo:
-            self._memo[key] = build()
+            with self._locks.setdefault(key, RLock()):
+                if key not in self._memo:
+                    self._memo[key] = build()
         return cast(T, self._memo[key])
 
     def latest(self, group: str, key: object, build: Callable[[], T]) -> T:
         """The result of `build`, kept until another key of the group is asked for."""
-        found = self._memo.get(("latest", group))
-        if found is None or found[0] != key:
-            self._memo[("latest", group)] = None
-            found = (key, build())
-            self._memo[("latest", group)] = found
+        place = ("latest", group)
+        with self._locks.setdefault(place, RLock()):
+            found = self._memo.get(place)
+            if found is None or found[0] != key:
+                self._memo.pop(place, None)
+                found = self._memo[place] = (key, build())
         return cast(T, found[1])
 
     def forget(self, names: Iterable[str]) -> None:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tertius.variables.category import category_columns, count_index
-from tertius.variables.combine import expand_years
+from tertius.variables.combine import expand_years, yearly
 from tertius.variables.forms import form_of
 from tertius.variables.frames import Rule, coverage, ordered_sum, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.knowledge import window_rules
 from tertius.variables.outcomes import outcome_rules
+from tertius.variables.received import class_citations, inventor_countries
 from tertius.variables.records import (
     active_records,
-    citation_pairs,
     coded,
-    families,
     family_classes,
     holdings,
     organisations,
     partner_counts,
     partners,
-    publications,
     rows,
 )
 from tertius.variables.relations import KEY, settled_over_partners
@@ -34,19 +30,6 @@ VERTICAL = ("supply", "manufacture", "marketing")
 def _home(inputs: Inputs) -> pl.DataFrame:
     """org, home: the country of every unit that has one."""
     return organisations(inputs).select("org", home="country").drop_nulls()
-
-
-def inventor_countries(inputs: Inputs) -> pl.DataFrame:
-    """unit, country: countries of the inventors of each family, of its earliest publications."""
-
-    def build() -> pl.DataFrame:
-        first = publications(inputs).filter("first").select("pid", "unit")
-        named = inputs.columns("patent_inventors", "pid", "country").drop_nulls()
-        return (
-            named.join(first, on="pid").select("unit", "country").unique().sort("unit", "country")
-        )
-
-    return inputs.once("inventor_countries", build)
 
 
 def _foreign(inputs: Inputs, window: int) -> pl.DataFrame:
@@ -114,34 +97,6 @@ def foreign_diversity(inputs: Inputs, *, window: int = 5, index: str = "blau") -
     return settle(inputs, _with_home(inputs, columns), count_index(index), rules)
 
 
-def received(inputs: Inputs, year: int, window: int = 5) -> pl.DataFrame:
-    """unit, cites: citations that the families of W(year, window) have received by 31 December.
-
-    For x, z and mediators at t: nothing later than t is counted. Families without citations are not
-    in the frame.
-    """
-    counts = inputs.once(("received", window), lambda: _received(inputs, window))
-    born = families(inputs)["year"].to_numpy()
-    age = year - born
-    units = np.flatnonzero((age >= 0) & (age < window))
-    cites = counts[units, age[units]]
-    some = cites > 0
-    return pl.DataFrame({"unit": units[some].astype(np.uint32), "cites": cites[some]})
-
-
-def _received(inputs: Inputs, window: int) -> NDArray[np.int64]:
-    """families x ages 0..window-1: citations received until that age."""
-    born = families(inputs)["year"].to_numpy()
-    cited = citation_pairs(inputs)["cited"].to_numpy()
-    inside = cited < born.size
-    when, cited = citation_pairs(inputs)["year"].to_numpy()[inside], cited[inside]
-    age = when - born[cited]
-    early = age < window
-    places = cited[early].astype(np.int64) * window + age[early]
-    counts = np.bincount(places, minlength=born.size * window).reshape(born.size, window)
-    return np.cumsum(counts, axis=1)
-
-
 def highlands(inputs: Inputs, window: int, top: float) -> pl.DataFrame:
     """year, country, cls, share, high: share of a class's citations that a country's patents get.
 
@@ -152,28 +107,11 @@ def highlands(inputs: Inputs, window: int, top: float) -> pl.DataFrame:
 
 
 def _highlands(inputs: Inputs, window: int, top: float) -> pl.DataFrame:
-    parts = [_class_citations(inputs, window, year) for year in inputs.years]
-    shares = pl.concat(parts)
+    shares = yearly(inputs, lambda year: class_citations(inputs, year, window))
     place = (pl.len() * (1.0 - top)).ceil().cast(pl.Int64).clip(1) - 1
     cuts = shares.group_by("year").agg(pl.col("share").sort().gather(place).first().alias("cut"))
     marked = shares.join(cuts, on="year").with_columns(high=pl.col("share") >= pl.col("cut"))
     return marked.select("year", "country", "cls", "share", "high").sort("year", "country", "cls")
-
-
-def _class_citations(inputs: Inputs, window: int, year: int) -> pl.DataFrame:
-    """year, country, cls, share of the citations received by the patents of a class."""
-    cites = received(inputs, year, window).join(
-        family_classes(inputs).select("unit", "cls"), on="unit"
-    )
-    cells = cites.join(inventor_countries(inputs), on="unit").group_by("country", "cls")
-    totals = cites.group_by("cls").agg(pl.col("cites").sum().alias("all"))
-    shares = cells.agg(pl.col("cites").sum()).join(totals, on="cls")
-    return shares.select(
-        pl.lit(year, pl.Int32).alias("year"),
-        "country",
-        "cls",
-        share=pl.col("cites") / pl.col("all"),
-    )
 
 
 def _foreign_cells(inputs: Inputs, window: int) -> pl.DataFrame:

@@ -26,7 +26,7 @@ from tertius.variables.class_windows import (
     products,
     tied,
 )
-from tertius.variables.combine import joined, passed_on
+from tertius.variables.combine import joined, passed_on, yearly
 from tertius.variables.dyad_classes import reached_counts
 from tertius.variables.frames import SHARE_UNIT, Rule, blau, coverage, hall_blau, settle
 from tertius.variables.inputs import Inputs
@@ -57,13 +57,13 @@ WIDE = 3
 
 def by_year(inputs: Inputs, build: Callable[[int], dict[str, Reals | Ints]]) -> pl.DataFrame:
     """org, year and the columns that `build` makes for all units of a year, one year at a time."""
-    n = organisation_codes(inputs).height
-    parts = []
-    for year in inputs.years:
-        columns = {"org": np.arange(n, dtype=np.uint32), **build(year)}
-        frame = pl.DataFrame(columns).with_columns(pl.lit(year, pl.Int32).alias("year"))
-        parts.append(rows(inputs).select("org", "year").join(frame, on=["org", "year"]))
-    return pl.concat(parts, how="vertical_relaxed")
+    units = np.arange(organisation_codes(inputs).height, dtype=np.uint32)
+
+    def place(year: int) -> pl.DataFrame:
+        living = rows(inputs).filter(pl.col("year") == year).select("org", "year")
+        return living.join(pl.DataFrame({"org": units, **build(year)}), on="org")
+
+    return yearly(inputs, place)
 
 
 def window_rules(inputs: Inputs, width: int) -> list[Rule]:

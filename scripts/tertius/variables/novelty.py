@@ -24,6 +24,8 @@ from tertius.variables.sources import science_references
 
 MOST_CLASSES = 30
 """A family with more classes makes no pairs: they would number in the thousands."""
+PAIR_BLOCKS = 8
+"""New pairs are followed in so many parts, so that the tables between stay small."""
 
 
 def class_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
@@ -153,37 +155,44 @@ def leakage(
     A pair is the unit's when a family of it was among the first with the pair. No partner:
     undefined_isolate; no new pair in t-years: undefined_nopat; early years: truncated. Our proxy.
     """
-    held = holdings(inputs).select("unit", "org")
-    made = new_pairs(inputs, level).join(held, on="unit").select(
-        "org", "pair", "repeated", born="year"
-    )  # fmt: skip
-    made = made.unique()
-    again = made.filter("repeated").drop("repeated")
-    used = class_pairs(inputs, level).select("unit", "year", "pair")
-    used = used.join(again.select("pair").unique(), on="pair", how="semi").join(
-        held.rename({"org": "partner"}), on="unit"
-    )
-    later = again.join(used, on="pair").filter(
-        (pl.col("year") - pl.col("born")).is_between(1, years)
-        & (pl.col("org") != pl.col("partner"))
-    )
-    later = later.join(held, on=["unit", "org"], how="anti")
-    later = later.with_columns((pl.col("born") + years).cast(pl.Int32).alias("year"))
     ties = partners(inputs, network).select("year", "org", "partner")
-    lost = later.join(ties, on=["year", "org", "partner"], how="semi")
-    lost = lost.select("org", "year", "pair").unique().group_by(KEY).agg(pl.len().alias("lost"))
-    counts = made.group_by("org", (pl.col("born") + years).cast(pl.Int32).alias("year")).agg(
-        pl.len().alias("n")
-    )
+    blocks = [_leaks(inputs, ties, level, years, block) for block in range(PAIR_BLOCKS)]
+    summed = pl.concat(blocks).group_by(KEY).agg(pl.col("n", "lost").sum())
     some = ties.select(KEY).unique().with_columns(pl.lit(1).alias("tied"))
-    values = counts.join(lost, on=KEY, how="left").join(some, on=KEY, how="full", coalesce=True)
+    values = summed.join(some, on=KEY, how="full", coalesce=True)
     rules = [
         *coverage(inputs, network),
         *_burn_in(inputs, burn_in + years),
         (pl.col("tied").is_null(), "undefined_isolate"),
         (pl.col("n").fill_null(0) == 0, "undefined_nopat"),
     ]
-    return settle(inputs, values, pl.col("lost").fill_null(0) / pl.col("n"), rules)
+    return settle(inputs, values, pl.col("lost") / pl.col("n"), rules)
+
+
+def _leaks(
+    inputs: Inputs, ties: pl.DataFrame, level: Level, years: int, block: int
+) -> pl.DataFrame:
+    """org, year, n, lost: the new pairs of t-years of one block of pairs, and those used by t."""
+    held = holdings(inputs).select("unit", "org")
+    here = pl.col("pair") % PAIR_BLOCKS == block
+    made = new_pairs(inputs, level).filter(here).join(held, on="unit")
+    made = made.select("org", "pair", "repeated", born="year").unique()
+    again = made.filter("repeated").drop("repeated")
+    used = class_pairs(inputs, level).filter(here).select("unit", "pair", at="year")
+    used = used.join(again.select("pair").unique(), on="pair", how="semi")
+    ages = pl.DataFrame({"age": pl.Series(range(1, years + 1), dtype=pl.Int32)})
+    then = (pl.col("born") + years).cast(pl.Int32)
+    later = (
+        again.join(ages, how="cross")
+        .with_columns((pl.col("born") + pl.col("age")).cast(pl.Int32).alias("at"), year=then)
+        .join(used, on=["pair", "at"])
+        .join(held.rename({"org": "partner"}), on="unit")
+        .join(ties, on=["year", "org", "partner"], how="semi")
+        .join(held, on=["unit", "org"], how="anti")
+    )
+    lost = later.select(*KEY, "pair").unique().group_by(KEY).agg(pl.len().alias("lost"))
+    counts = made.group_by("org", then.alias("year")).agg(pl.len().alias("n"))
+    return counts.join(lost, on=KEY, how="left").with_columns(pl.col("lost").fill_null(0))
 
 
 def bridging(inputs: Inputs, *, burn_in: int = 5) -> pl.DataFrame:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tertius.variables.forms import STRONG, form_of, weighted_forms
 from tertius.variables.frames import Rule, coverage, ordered_sum, settle
@@ -82,16 +85,34 @@ def repeated_ties(inputs: Inputs, network: str) -> pl.DataFrame:
 
 
 def _repeated_ties(inputs: Inputs, network: str) -> pl.DataFrame:
+    # Ties and the records behind them are sorted alike: each tie's records lie side by side.
     pairs = tie_pairs(inputs, network)
-    begun = pairs.group_by("org", "partner", "record").agg(pl.col("year").min().alias("begun"))
-    oldest = (
-        pairs.join(begun, on=["org", "partner", "record"])
-        .group_by("year", "org", "partner")
-        .agg(pl.col("begun").min())
-    )
-    dated = tie_ages(inputs, network).join(oldest, on=["year", "org", "partner"], how="left")
-    prior = (pl.col("first") < pl.col("begun")).fill_null(False)
-    return dated.select("year", "org", "partner", prior=prior)
+    org, partner, year = (pairs[name].to_numpy() for name in ("org", "partner", "year"))
+    tied = _numbered(org.astype(np.int64), partner)
+    begun = _earliest(_numbered(tied, pairs["record"].to_numpy()), year)
+    starts = np.flatnonzero(np.append(True, (tied[1:] != tied[:-1]) | (year[1:] != year[:-1])))
+    starts = starts[: year.size]
+    oldest = np.minimum.reduceat(begun, starts) if starts.size else begun
+    prior = _earliest(tied, year)[starts] < oldest
+    found = pairs.select("year", "org", "partner")[starts].with_columns(prior=pl.Series(prior))
+    ties = partners(inputs, network).select("year", "org", "partner")
+    if found.height == ties.height:
+        return found
+    without = found.join(ties, on=["year", "org", "partner"], how="right", maintain_order="right")
+    return without.select("year", "org", "partner", pl.col("prior").fill_null(False))
+
+
+def _numbered(first: NDArray[np.int64], second: NDArray[Any]) -> NDArray[np.int64]:
+    """A number for every pair of numbers, below the number of pairs."""
+    key = first * (int(second.max(initial=0)) + 1) + second
+    return np.unique(key, return_inverse=True)[1].astype(np.int64)
+
+
+def _earliest(group: NDArray[np.int64], year: NDArray[np.int32]) -> NDArray[np.int32]:
+    """For every row the least year of its group."""
+    least = np.full(int(group.max(initial=-1)) + 1, np.iinfo(np.int32).max, dtype=np.int32)
+    np.minimum.at(least, group, year)
+    return least[group]
 
 
 def _repeats(inputs: Inputs, network: str) -> pl.DataFrame:

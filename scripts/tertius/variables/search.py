@@ -198,16 +198,21 @@ def class_counts(inputs: Inputs) -> pl.DataFrame:
 
 
 def _build_class_use(inputs: Inputs, years: int) -> pl.DataFrame:
-    key = ["org", "year", "cls"]
-    now = class_counts(inputs)
-    past = (
-        pl.concat(
-            now.with_columns((pl.col("year") + lag).cast(pl.Int32)) for lag in range(1, years + 1)
-        )
-        .group_by(key)
-        .agg(pl.col("n").sum().alias("past"))
-    )
-    return now.join(past, on=key, how="left").with_columns(pl.col("past").fill_null(0))
+    now = class_counts(inputs).sort("org", "cls", "year")
+    past = _recent(*(now[name].to_numpy() for name in ("org", "cls", "year", "n")), years)
+    return now.with_columns(past=pl.Series(past))
+
+
+@kernel
+def _recent(org: Codes, cls: Codes, year: Years, n: Ints, years: int) -> Ints:
+    """Sum of n over the rows before it of the same org and cls, at most `years` years earlier."""
+    out = np.zeros(n.size, np.int64)
+    for k in range(n.size):
+        j = k - 1
+        while j >= 0 and org[j] == org[k] and cls[j] == cls[k] and year[k] - year[j] <= years:
+            out[k] += n[j]
+            j -= 1
+    return out
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tertius.kernels import kernel
 from tertius.variables.category import category_columns, count_index
 from tertius.variables.citing import (
     PARTNERS,
+    Codes,
+    Ints,
     citation_ages,
     cited_ages,
     cited_holders,
@@ -17,12 +20,14 @@ from tertius.variables.citing import (
     own_citations,
     with_unit_years,
 )
+from tertius.variables.class_windows import integers
 from tertius.variables.combine import joined, passed_on, windowed_counts
 from tertius.variables.frames import Rule, coverage, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.knowledge import window_rules
 from tertius.variables.records import (
     holdings,
+    organisation_codes,
     organisations,
     partners,
     publications,
@@ -93,17 +98,14 @@ def source_breadth(
         by: country | province | city | type.
         index: a name in `category.COUNT_INDICES` other than iqv.
     """
-    named = (
-        organisations(inputs).select(pl.col("org").alias("holder"), name=pl.col(by)).drop_nulls()
-    )
-    # Numbers in the order of the names take less room.
-    named = named.select("holder", category=pl.col("name").rank("dense"))
-    counts = (
-        _outside(inputs, network)
-        .join(named, on="holder")
-        .group_by("row", "category")
-        .agg(pl.col("k").cast(pl.Int64).sum().alias("count"))
-    )
+    named = organisations(inputs).select("org", name=pl.col(by)).drop_nulls()
+    # Numbers in the order of the names, from 0 on.
+    number = np.full(organisation_codes(inputs).height, -1, dtype=np.int64)
+    number[integers(named, "org")] = named["name"].rank("dense").to_numpy().astype(np.int64) - 1
+    found = cited_holders(inputs, network)
+    columns = (found[name].to_numpy() for name in ("row", "holder", "external"))
+    row, category, count = _by_category(*columns, number, int(number.max(initial=-1)) + 1)
+    counts = pl.DataFrame({"row": row, "category": category, "count": count})
     counts = with_unit_years(inputs, counts)
     values = patents_and_start(inputs).join(category_columns(counts), on=KEY, how="left")
     rules = [
@@ -112,6 +114,32 @@ def source_breadth(
         (pl.col("n").fill_null(0) < 2, "undefined_single"),
     ]
     return settle(inputs, values, count_index(index), rules)
+
+
+@kernel
+def _by_category(
+    row: Codes, holder: Codes, k: Codes, number: Ints, n_numbers: int
+) -> tuple[Codes, Ints, Ints]:
+    """row, category, count: sums of k > 0 by row and category of the holder, rows in order."""
+    mark, place = np.full(n_numbers, -1, np.int64), np.zeros(n_numbers, np.int64)
+    size = 0
+    for fill in range(2):
+        out_row, out_category = np.empty(size, np.uint32), np.empty(size, np.int64)
+        count = np.zeros(size, np.int64)
+        at = 0
+        mark[:] = -1
+        for e in range(row.size):
+            c = number[holder[e]]
+            if k[e] == 0 or c < 0:
+                continue
+            if mark[c] != row[e]:
+                mark[c], place[c] = row[e], at
+                at += 1
+            if fill:
+                out_row[place[c]], out_category[place[c]] = row[e], c
+                count[place[c]] += k[e]
+        size = at
+    return out_row, out_category, count
 
 
 def dependence(inputs: Inputs, *, network: str, column: str = "max") -> pl.DataFrame:
