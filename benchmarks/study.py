@@ -318,7 +318,7 @@ MEASURES = (
     "hierarchy_ego", "ego_density", "ego_density_weighted", "redundancy", "local_clustering",
     "bonacich_power", "bonacich_50", "bonacich_90", "bonacich_negative", "indirect_frequency",
     "indirect_distance", "two_step_reach", "k_core", "core", "coreness", "hub_share", "spoke_share",
-    "triangles", "component_size",
+    "triangles", "component_size", "betweenness_cost_normalised",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sys
 import time
@@ -31,6 +32,14 @@ SIZES = (500, 2_000, 8_000, 50_000)
 APART = ("npath", "resil", "modularity", "modspec")
 """Variables of the analysis sample: paths, losses and communities of every single unit."""
 STUDIES = STORE / "studies"
+MEMORY = {
+    "_RJEM_MALLOC_CONF": "background_thread:true,dirty_decay_ms:200,muzzy_decay_ms:0",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "262144",
+    "MALLOC_TRIM_THRESHOLD_": "262144",
+    "POLARS_MAX_THREADS": "2",
+}
+"""Freed memory goes back to the system soon; two threads, as there are cores."""
 
 
 def run(organisations: int, apart: bool) -> dict[str, Any]:
@@ -120,6 +129,7 @@ def main(arguments: list[str]) -> None:
     elif arguments[:1] in (["--run"], ["--apart"]):
         print(json.dumps(run(int(arguments[1]), arguments[0] == "--apart")))
     else:
+        os.environ |= MEMORY
         for size in map(int, arguments or SIZES):
             write_page(store("variables", str(size), measured(size)))
 

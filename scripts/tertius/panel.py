@@ -154,8 +154,8 @@ def attach_leads(
     key = panel.select("org_id", "year").with_row_index("row")
     later: dict[int, pl.Series] = {}
     for horizon in sorted({h for horizons in leads.values() for h in horizons}):
-        target = key.select("org_id", (pl.col("year") + horizon).cast(pl.Int32))
-        found = target.join(key, on=["org_id", "year"], how="left", maintain_order="left")
+        sought = key.select("org_id", (pl.col("year") + horizon).cast(pl.Int32))
+        found = sought.join(key, on=["org_id", "year"], how="left", maintain_order="left")
         later[horizon] = found["row"]
     added = []
     for name, horizons in leads.items():

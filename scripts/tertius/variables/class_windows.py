@@ -15,13 +15,13 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from tertius.variables.citing import class_lists
 from tertius.variables.frames import SHARE_UNIT
 from tertius.variables.inputs import Inputs
 from tertius.variables.records import (
     Level,
     class_numbers,
     families,
-    family_classes,
     holdings,
     organisation_codes,
     partners,
@@ -159,20 +159,19 @@ def _families_of(
 
     The matrix has these families x classes, each cell its share in whole numbers.
     """
-    held = holdings(inputs).select("unit", "n_holders").unique()
-    kept = held.filter((pl.col("n_holders") == 1) if alone else (pl.col("n_holders") > 1))
-    classes = family_classes(inputs, level).join(kept.select("unit"), on="unit", how="semi")
-    found = (
-        classes.group_by("unit")
-        .agg(pl.col("n_classes").first().cast(pl.Int64).alias("k"))
-        .join(families(inputs).select("unit", "year"), on="unit")
-        .sort("year", "unit")
+    lists = class_lists(inputs, level)
+    k = np.diff(lists.ptr)
+    share = np.full(k.size, SHARE_UNIT) if whole else np.floor(SHARE_UNIT / np.maximum(k, 1) + 0.5)
+    matrix = sp.csr_array(
+        (np.repeat(share.astype(np.int64), k), lists.items.astype(np.int32), lists.ptr),
+        shape=(k.size, class_numbers(inputs, level).height),
     )
-    places = found.select("unit").with_row_index("place")
-    share = pl.lit(SHARE_UNIT) if whole else _share(pl.col("n_classes"))
-    cells = classes.join(places, on="unit").select("place", "cls", share=share)
-    shape = (found.height, class_numbers(inputs, level).height)
-    return found, sparse(cells, "place", "cls", shape, "share")
+    holders = np.bincount(holdings(inputs)["unit"].to_numpy(), minlength=k.size)
+    unit = np.flatnonzero((k > 0) & ((holders == 1) if alone else (holders > 1)))
+    year = families(inputs)["year"].to_numpy()
+    unit = unit[np.argsort(year[unit], kind="stable")]
+    found = pl.DataFrame({"unit": unit.astype(np.uint32), "year": year[unit], "k": k[unit]})
+    return found, _sorted(matrix[unit])
 
 
 def _share(k: pl.Expr) -> pl.Expr:

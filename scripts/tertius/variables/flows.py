@@ -39,10 +39,9 @@ def _flows(inputs: Inputs, network: str, window: int) -> pl.DataFrame:
     ties = partners(inputs, network).select(TIE)
     ever = ties.select("org", "partner").unique().sort("org", "partner")
     found, units = cited_holders(inputs, network), organisation_codes(inputs).height
-    tied_ever = _tied_ever(
-        citing(inputs).org, *(found[name].to_numpy() for name in ("row", "holder", "n")),
-        np.searchsorted(ever["org"].to_numpy(), np.arange(units + 1)), ever["partner"].to_numpy(),
-    )  # fmt: skip
+    row, holder, n = (found[name].to_numpy() for name in ("row", "holder", "n"))
+    ptr = np.searchsorted(ever["org"].to_numpy(), np.arange(units + 1))
+    tied_ever = _tied_ever(citing(inputs).org, row, holder, n, ptr, ever["partner"].to_numpy())
     among = _dated(inputs, found.filter(pl.Series(tied_ever))).rename({"holder": "partner"})
     sums = expand_years(among, window).group_by(TIE).agg(pl.col("n").sum())
     back = sums.rename({"org": "partner", "partner": "org"})

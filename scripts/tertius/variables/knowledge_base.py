@@ -20,7 +20,7 @@ from tertius.variables.communities import louvain, modularity
 from tertius.variables.frames import Rule, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.knowledge import stock, window_rules
-from tertius.variables.novelty import class_pairs
+from tertius.variables.novelty import class_pairs, dated
 from tertius.variables.records import (
     Level,
     class_numbers,
@@ -81,7 +81,7 @@ def modules(inputs: Inputs, window: int, level: Level, seed: int) -> pl.DataFram
 def _modules(inputs: Inputs, window: int, level: Level, seed: int) -> pl.DataFrame:
     framed = in_frame(inputs).filter("framed").select("org")
     pairs = (
-        class_pairs(inputs, level)
+        dated(inputs, class_pairs(inputs, level))
         .join(holdings(inputs).select("unit", "org"), on="unit")
         .join(framed, on="org", how="semi")
     )
@@ -191,13 +191,14 @@ def convergence(inputs: Inputs, *, window: int = 5, least: int = 2) -> pl.DataFr
 def main_classes(inputs: Inputs, window: int) -> pl.DataFrame:
     """org, year, cls, held: the subclass with most of the unit's families in W (first of ties)."""
 
-    def build() -> pl.DataFrame:
-        counts = class_counts(inputs).rename({"n": "held"})
-        sums = expand_years(counts, window).group_by(*KEY, "cls").agg(pl.col("held").sum())
-        ordered = sums.sort("org", "year", "held", "cls", descending=[False, False, True, False])
-        return ordered.unique(KEY, keep="first", maintain_order=True)
+    def of_year(year: int) -> pl.DataFrame:
+        counts = class_counts(inputs).filter(pl.col("year").is_between(year - window + 1, year))
+        sums = counts.group_by("org", "cls").agg(held=pl.col("n").sum())
+        ordered = sums.sort("org", "held", "cls", descending=[False, True, False])
+        first = ordered.unique("org", keep="first", maintain_order=True)
+        return first.with_columns(pl.lit(year, pl.Int32).alias("year"))
 
-    return inputs.once(("main_classes", window), build)
+    return inputs.once(("main_classes", window), lambda: yearly(inputs, of_year))
 
 
 def technology_gap(inputs: Inputs, *, window: int = 5) -> pl.DataFrame:
@@ -258,6 +259,10 @@ def portfolio_gap(
     return settle(inputs, values, (1.0 - pl.col("cosine")).clip(0.0, 1.0), rules)
 
 
+GAP_ROWS = 4096
+"""Units that are held against the leaders of their industry at a time."""
+
+
 def _gap_of_year(w: ClassWindow, register: pl.DataFrame, top: float) -> pl.DataFrame:
     """org, known, cosine with the pooled leaders of the industry (null without patents)."""
     counts = w.counts
@@ -275,11 +280,14 @@ def _gap_of_year(w: ClassWindow, register: pl.DataFrame, top: float) -> pl.DataF
     pool = sp.csr_array(sparse(cells, "group", "org", (n_groups, n_units)) @ w.vectors)
     at = register.join(groups, on="ind4", maintain_order="left")
     is_lead = np.isin(org, integers(leaders, "org")).astype(np.int64)
-    own = sp.csr_array(w.vectors[org])
-    others = sp.csr_array(pool[integers(at, "group")] - own.multiply(is_lead[:, None]))
-    squares = products(own, own) * products(others, others)
-    cosine = np.full(squares.size, np.nan)
-    np.divide(products(own, others), np.sqrt(squares), out=cosine, where=squares > 0.0)
+    group = integers(at, "group")
+    cosine = np.full(org.size, np.nan)
+    for low in range(0, org.size, GAP_ROWS):
+        part = slice(low, low + GAP_ROWS)
+        own = sp.csr_array(w.vectors[org[part]])
+        others = sp.csr_array(pool[group[part]] - own.multiply(is_lead[part, None]))
+        squares = products(own, own) * products(others, others)
+        np.divide(products(own, others), np.sqrt(squares), out=cosine[part], where=squares > 0.0)
     return register.select(
         "org", known=pl.lit(1), cosine=pl.Series(np.minimum(cosine, 1.0)).fill_nan(None)
     )

@@ -7,7 +7,7 @@ import polars as pl
 
 from tertius.variables.citing import all_pairs, class_lists
 from tertius.variables.combine import joined, passed_on
-from tertius.variables.frames import Rule, coverage, family_sums, ordered_sum, settle
+from tertius.variables.frames import Rule, coverage, family_sums, settle
 from tertius.variables.inputs import Inputs
 from tertius.variables.outcomes import outcome_rules
 from tertius.variables.records import (
@@ -24,23 +24,28 @@ from tertius.variables.sources import science_references
 
 MOST_CLASSES = 30
 """A family with more classes makes no pairs: they would number in the thousands."""
+PART = 1_000_000
+"""Rows of pairs that are looked up at a time."""
 PAIR_BLOCKS = 8
 """New pairs are followed in so many parts, so that the tables between stay small."""
 
 
 def class_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
-    """unit, year, day, pair: every unordered pair of classes of every family, as one number."""
+    """unit, pair: every unordered pair of classes of every family, as one number; sorted."""
     return inputs.once(("class_pairs", level), lambda: _class_pairs(inputs, level))
 
 
 def _class_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
-    lists, days = class_lists(inputs, level), family_days(inputs)
+    lists = class_lists(inputs, level)
     size = max(class_numbers(inputs, level).height, 1)
     unit, pair = all_pairs(lists.ptr, lists.items, MOST_CLASSES, size)
-    dated = days.select(pl.col("year", "day").gather(unit))
-    return pl.DataFrame({"unit": unit, "pair": pair}).hstack(dated).select(
-        "unit", "year", "day", "pair"
-    )  # fmt: skip
+    return pl.DataFrame({"unit": unit, "pair": pair})
+
+
+def dated(inputs: Inputs, by_family: pl.DataFrame, name: str = "year") -> pl.DataFrame:
+    """The rows (unit, ...) with the year of the family under a name."""
+    year = families(inputs)["year"].gather(by_family["unit"])
+    return by_family.with_columns(year.alias(name))
 
 
 def new_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
@@ -51,7 +56,8 @@ def new_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
 
     def build() -> pl.DataFrame:
         pairs = class_pairs(inputs, level)
-        pair, day = pairs["pair"].to_numpy(), pairs["day"].cast(pl.Int32).to_numpy()
+        pair = pairs["pair"].to_numpy()
+        day = family_days(inputs)["day"].cast(pl.Int32).to_numpy()[pairs["unit"].to_numpy()]
         order = np.argsort(pair)
         pair = pair[order]
         starts = np.flatnonzero(np.append(True, pair[1:] != pair[:-1])[: pair.size])
@@ -59,8 +65,8 @@ def new_pairs(inputs: Inputs, level: Level) -> pl.DataFrame:
         first = np.minimum.reduceat(day[order], starts) if starts.size else day
         new = day[order] == np.repeat(first, sizes)
         repeated = pl.Series("repeated", np.repeat(sizes > 1, sizes)[new])
-        found: pl.DataFrame = pairs.select("unit", "year", "pair")[order[new]]
-        return found.with_columns(repeated).sort("unit", "pair")
+        found = dated(inputs, pairs[order[new]].with_columns(repeated))
+        return found.sort("unit", "pair")
 
     return inputs.once(("new_pairs", level), build)
 
@@ -85,8 +91,9 @@ def new_combinations(
         how: families | pairs (number of new pairs).
     """
     new = new_pairs(inputs, level)
-    held = new.join(holdings(inputs).select("unit", "org"), on="unit")
-    count = pl.col("unit").n_unique() if how == "families" else pl.len()
+    per_family = new.group_by("unit").agg(pl.len().alias("pairs"))
+    held = holdings(inputs).join(per_family, on="unit")
+    count = pl.len() if how == "families" else pl.col("pairs").sum()
     counts = held.group_by(KEY).agg(count.alias("n"))
     rules = [*outcome_rules(inputs), *_burn_in(inputs, burn_in)]
     return settle(inputs, counts, pl.col("n").fill_null(0), rules)
@@ -125,7 +132,7 @@ def _pair_distances(inputs: Inputs, level: Level) -> pl.DataFrame:
     """unit, distance: mean over the pairs of classes of each family."""
     pairs = class_pairs(inputs, level)
     size = max(class_numbers(inputs, level).height, 1)
-    counted = pairs.group_by("pair", "year").agg(pl.len().cast(pl.Int64).alias("n"))
+    counted = dated(inputs, pairs).group_by("pair", "year").agg(pl.len().cast(pl.Int64).alias("n"))
     both = _before(counted, "pair").select("pair", "year", both="before")
     years = families(inputs).select("unit", "year")
     single = family_classes(inputs, level).join(years, on="unit")
@@ -142,9 +149,19 @@ def _pair_distances(inputs: Inputs, level: Level) -> pl.DataFrame:
             distance=1.0 - pl.when(product > 0).then(pl.col("both") / product).otherwise(0.0),
         )
     )
-    spread = pairs.join(near, on=["pair", "year"]).with_columns(one=pl.lit(1.0))
-    sums = ordered_sum(spread, ["unit"], ["pair"], ["distance", "one"])
-    return sums.select("unit", pl.col("distance") / pl.col("one"))
+    # Pairs are sorted by family, so that a part after the other keeps the order of the sums.
+    parts = [
+        dated(inputs, part)
+        .join(near, on=["pair", "year"], how="left", maintain_order="left")
+        .get_column("distance")
+        .to_numpy()
+        for part in pairs.iter_slices(PART)
+    ]
+    distance = np.concatenate([np.empty(0), *parts])
+    unit, starts = np.unique(pairs["unit"].to_numpy(), return_index=True)
+    sums = np.add.reduceat(distance, starts) if starts.size else distance
+    sizes = np.diff(np.append(starts, distance.size))
+    return pl.DataFrame({"unit": unit, "distance": sums / sizes})
 
 
 def leakage(
@@ -178,7 +195,7 @@ def _leaks(
     made = new_pairs(inputs, level).filter(here).join(held, on="unit")
     made = made.select("org", "pair", "repeated", born="year").unique()
     again = made.filter("repeated").drop("repeated")
-    used = class_pairs(inputs, level).filter(here).select("unit", "pair", at="year")
+    used = dated(inputs, class_pairs(inputs, level).filter(here), "at")
     used = used.join(again.select("pair").unique(), on="pair", how="semi")
     ages = pl.DataFrame({"age": pl.Series(range(1, years + 1), dtype=pl.Int32)})
     then = (pl.col("born") + years).cast(pl.Int32)

@@ -199,7 +199,8 @@ def class_counts(inputs: Inputs) -> pl.DataFrame:
 
 def _build_class_use(inputs: Inputs, years: int) -> pl.DataFrame:
     now = class_counts(inputs).sort("org", "cls", "year")
-    past = _recent(*(now[name].to_numpy() for name in ("org", "cls", "year", "n")), years)
+    org, cls, year, n = (now[name].to_numpy() for name in ("org", "cls", "year", "n"))
+    past = _recent(org, cls, year, n, years)
     return now.with_columns(past=pl.Series(past))
 
 

@@ -103,8 +103,9 @@ def source_breadth(
     number = np.full(organisation_codes(inputs).height, -1, dtype=np.int64)
     number[integers(named, "org")] = named["name"].rank("dense").to_numpy().astype(np.int64) - 1
     found = cited_holders(inputs, network)
-    columns = (found[name].to_numpy() for name in ("row", "holder", "external"))
-    row, category, count = _by_category(*columns, number, int(number.max(initial=-1)) + 1)
+    row, holder, k = (found[name].to_numpy() for name in ("row", "holder", "external"))
+    kinds = int(number.max(initial=-1)) + 1
+    row, category, count = _by_category(row, holder, k, number, kinds)
     counts = pl.DataFrame({"row": row, "category": category, "count": count})
     counts = with_unit_years(inputs, counts)
     values = patents_and_start(inputs).join(category_columns(counts), on=KEY, how="left")
