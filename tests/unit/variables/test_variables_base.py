@@ -213,6 +213,33 @@ def test_pruning_needs_a_model_of_earlier_years(random_world, with_networks):
     assert "ok" not in set(never["status"])
 
 
+@pytest.mark.parametrize(("patents_of", "lost"), [({1: 5, 2: 3, 3: 2}, 1), ({1: 1, 2: 2, 3: 3}, 0)])
+def test_a_partner_is_pruned_where_the_model_does_not_regret_it(
+    make, new_patent, at, patents_of, lost
+):
+    partners = {2000: "A", 2001: "AB", 2002: "ABC", 2003: "AB", 2004: "A", 2005: "ABC", 2006: "AB"}
+    # ln(1 + patents of s+1) = ln 12 - ln(1 + n) or ln(1 + n): b1 is -1 or 1, b2 is 0.
+    own = [
+        (f"f{s}{k}", s + 1) for s, names in partners.items() for k in range(patents_of[len(names)])
+    ]
+    others = {"a": ("A", 1999, "H04L9/08"), "c": ("C", 2001, "G06F3/01 A61K9/00")}
+    inputs = make(
+        years=range(2000, 2008),
+        units="F",
+        patents=[new_patent(pid, year) for pid, year in own]
+        + [new_patent(pid, year) for pid, (_, year, _) in others.items()],
+        held={pid: "F" for pid, _ in own} | {pid: org for pid, (org, _, _) in others.items()},
+        classes={pid: codes for pid, (_, _, codes) in others.items()},
+        tied=[(s, "F", name, 1) for s, names in partners.items() for name in names],
+    )
+    found = pruned(inputs, network="net", least=4)
+    assert at(found, "F", 2006) == lost  # C leaves
+    assert at(found, "F", 2005) == 0  # nobody leaves
+    assert at(found, "F", 2007) == 2 * lost  # A and B leave
+    assert at(found, "F", 2004) == "truncated"  # three rows until then
+    assert at(pruned(inputs, network="net"), "F", 2006) == "truncated"
+
+
 def test_new_partners_of_quality(make, new_patent, at):
     inputs = make(
         years=[2004, 2005],

@@ -84,6 +84,9 @@ def test_w11(make, new_patent, at):
     )
     assert at(disruption(inputs), "F", 2000) == 1 / 4
     assert at(disruption(inputs, column="mcd"), "F", 2000) == 3 / 4
+    # Within ten years of publication the late document cites f alone as well: 2 of 5.
+    assert at(disruption(inputs, years=10), "F", 2000) == pytest.approx(2 / 5)
+    assert at(disruption(inputs, years=10, column="mcd"), "F", 2000) == pytest.approx(8 / 5)
     assert at(disruption(inputs), "G", 2000) == "zero_denominator"  # no backward citations
     assert at(disruption(inputs), "I", 2000) == "undefined_nopat"
     assert at(disruption(inputs), "F", 2008) == "undefined_nopat"

@@ -246,6 +246,22 @@ def test_roles_by_organisation_type(allied, at) -> None:
     assert at(science_bridge(allied, network="net", fractional=True), "F", 2009) == 2.0
 
 
+def test_a_unit_of_no_known_type_plays_no_role(make, at) -> None:
+    inputs = make(
+        years=[2005, 2030],
+        units="FABX",
+        tied=[(2005, "F", "A", 1), (2005, "F", "B", 1), (2005, "F", "X", 1), (2005, "A", "X", 1)],
+        organisations=[{"org_id": n, "type": k} for n, k in (("F", "firm"), ("A", "firm"),
+                                                             ("B", "university"))],
+    )  # fmt: skip
+    gate = role(inputs, network="net", kind="gatekeeper")
+    # A-B is open through F; the paths to X have an end of no known type.
+    assert at(gate, "F", 2005) == 1
+    assert at(gate, "X", 2005) == "missing_input"
+    assert at(role(inputs, network="net", kind="total"), "F", 2030) == "missing_input"
+    assert at(science_bridge(inputs, network="net"), "X", 2005) == "missing_input"
+
+
 def test_closure_and_hubs_from_measures(make, at) -> None:
     measured = pl.DataFrame(
         {

@@ -41,7 +41,7 @@ from tertius.variables.market import (
     sales_degree,
 )
 from tertius.variables.routines import coordination_cost, experience, repeatability
-from tertius.variables.survey_scales import scale
+from tertius.variables.survey_scales import response_weight, scale
 
 
 @pytest.fixture(scope="module")
@@ -269,4 +269,31 @@ def test_survey_scales_stand_in_the_panel(make, at):
     assert at(found, "F", 2003) == "missing_input"  # the wave is later
     assert at(found, "F", 2009) == "missing_input"  # the wave is too old
     assert at(found, "I", 2005) == "missing_input"
+    assert at(scale(inputs, scale="trust", oldest=5), "F", 2009) == 6.5
     assert at(scale(inputs, scale="other"), "F", 2005) == "missing_input"
+
+
+def test_dimensions_and_weights_of_a_survey(make, at):
+    first, second = dt.date(2004, 5, 1), dt.date(2006, 12, 31)
+    given = [(first, "v1", 6.0, 2.0), (first, "v2", 3.0, 2.0), (first, "r1", 1.0, 2.0),
+             (second, "v1", 2.0, 0.5)]  # fmt: skip
+    inputs = make(
+        years=[2005, 2006],
+        units="FI",
+        survey_firm=[
+            {"org_id": "F", "wave": wave, "item_id": item, "value": value, "weight": weight}
+            for wave, item, value, weight in given
+        ],
+        survey_key=[
+            {"item_id": item, "scale": "netcap", "dimension": part, "reverse": False}
+            for item, part in (("v1", "vision"), ("v2", "vision"), ("r1", "relation"))
+        ],
+    )
+    vision = scale(inputs, scale="netcap", dimension="vision")
+    assert at(vision, "F", 2005) == 4.5
+    assert at(vision, "F", 2006) == 2.0  # half of the items of the later wave
+    assert at(scale(inputs, scale="netcap"), "F", 2005) == pytest.approx(10 / 3)
+    assert at(scale(inputs, scale="netcap", dimension="relation"), "F", 2005) == 1.0
+    assert at(response_weight(inputs), "F", 2005) == 2.0
+    assert at(response_weight(inputs), "F", 2006) == 0.5
+    assert at(response_weight(inputs), "I", 2005) == "missing_input"
