@@ -36,12 +36,13 @@ def main(
     root: str,
 ) -> None:
     results = manifest.parent.parent
-    rows = codebook_rows(pl.read_parquet(panel), codebook, declared)
+    ledger_content = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(ledgers)}
+    absent = ledger_content["derive_variables"]["missing_inputs"]
+    rows = codebook_rows(pl.read_parquet(panel), codebook, declared, absent)
     rows.write_csv(codebook_csv)
     shown = [*rows.to_dicts(), *series_rows(whole_network)]
     codebook_html.write_text(render_codebook(shown, title), encoding="utf-8")
     attrition_ledger(results / "estimates").write_csv(attrition)
-    ledger_content = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(ledgers)}
     provenance.write_json(ledger_content, ledger)
     provenance.write_json(provenance.environment(packages), environment)
     provenance.write_json(run_record(results / "audit" / "benchmarks"), record)

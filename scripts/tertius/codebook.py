@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -49,6 +49,7 @@ def codebook_rows(
     panel: pl.DataFrame,
     codebook: Mapping[str, Mapping[str, Any]],
     declared: Mapping[str, Mapping[str, Any]],
+    absent: Mapping[str, Sequence[str]],
 ) -> pl.DataFrame:
     """One row for every column of a panel, in the panel's order.
 
@@ -56,6 +57,7 @@ def codebook_rows(
         panel: org_id, year, in_sample, every variable and its status.
         codebook: the entries of config/variables.yaml.
         declared: the study's own variants, name -> {of, network, params}.
+        absent: variable -> inputs that it needs and the study does not have.
 
     Returns:
         A frame with the columns of `FIELDS`; counts of statuses are of panel rows.
@@ -65,7 +67,7 @@ def codebook_rows(
     """
     rows, unknown = [], []
     for column in panel.columns:
-        row = _row(panel, column, codebook, declared)
+        row = _row(panel, column, codebook, declared, absent)
         if row is None:
             unknown.append(Problem(f"panel column {column!r}", "the codebook does not explain it"))
         else:
@@ -88,6 +90,7 @@ def _row(
     column: str,
     codebook: Mapping[str, Mapping[str, Any]],
     declared: Mapping[str, Mapping[str, Any]],
+    absent: Mapping[str, Sequence[str]],
 ) -> dict[str, Any] | None:
     if column in KEYS:
         english, chinese, unit = KEYS[column]
@@ -102,7 +105,7 @@ def _row(
     row = _described(column, stem, entry, ahead)
     if column.endswith("_status"):
         return row | {"role": "status", "unit": "status", "lowest": None, "highest": None}
-    return row | _filling(panel, column)
+    return row | _filling(panel, column, absent.get(stem, ()))
 
 
 def _without_lead(
@@ -139,20 +142,21 @@ def _described(
     )
 
 
-def _filling(panel: pl.DataFrame, column: str) -> dict[str, Any]:
+def _filling(panel: pl.DataFrame, column: str, absent: Sequence[str]) -> dict[str, Any]:
     status = f"{column}_status"
     if status in panel.columns:
         counted = panel[status].value_counts()
         counts = {str(word): int(n) for word, n in counted.iter_rows()}
     else:
-        missing = panel[column].null_count()
-        counts = {"ok": panel.height - missing, "missing_input": missing}
+        empty = panel[column].null_count()
+        counts = {"ok": panel.height - empty, "missing_input": empty}
     strange = set(counts) - set(STATUSES)
     if strange:
         fix = did_you_mean(sorted(strange)[0], STATUSES)
         raise InputError([Problem(f"panel column {status!r}", f"unknown {sorted(strange)}", fix)])
     lacking = counts.get("missing_input", 0) == panel.height
+    missing = f"missing input: {', '.join(absent)}" if absent else "missing input"
     return {
-        "availability": "missing input" if lacking else "available",
+        "availability": missing if lacking else "available",
         **{f"n_{word}": counts.get(word, 0) for word in STATUSES},
     }

@@ -44,7 +44,7 @@ def panel(**more: object) -> pl.DataFrame:
 
 
 def test_rows_follow_the_columns_and_count_statuses() -> None:
-    rows = codebook_rows(panel(), CODEBOOK, {})
+    rows = codebook_rows(panel(), CODEBOOK, {}, {"pat": ["patents", "holders"]})
     assert rows["column"].to_list() == panel().columns
     assert tuple(rows.columns) == FIELDS
     degree = rows.filter(column="deg").row(0, named=True)
@@ -55,7 +55,7 @@ def test_rows_follow_the_columns_and_count_statuses() -> None:
     )
     lead = rows.filter(column="pat_t1").row(0, named=True)
     assert lead["label_en"] == "Degree in t+1"
-    assert lead["availability"] == "missing input"
+    assert lead["availability"] == "missing input: patents, holders"
     assert (lead["proxy"], lead["variable"]) == ("proxy", "pat")
     assert rows.filter(column="deg_status").row(0, named=True)["role"] == "status"
 
@@ -75,18 +75,18 @@ def test_every_column_of_the_whole_networks_has_an_entry_and_no_other() -> None:
 
 def test_declared_variants_take_the_entry_of_their_code() -> None:
     declared = {"deg_patents": {"of": "deg", "network": "co_applicant"}}
-    rows = codebook_rows(panel(deg_patents=[1.0, 2.0]), CODEBOOK, declared)
+    rows = codebook_rows(panel(deg_patents=[1.0, 2.0]), CODEBOOK, declared, {})
     assert rows.filter(column="deg_patents")["label_en"].item() == "Degree"
 
 
 def test_a_column_that_nothing_explains_is_refused() -> None:
     with pytest.raises(InputError, match="panel column 'mystery': the codebook does not explain"):
-        codebook_rows(panel(mystery=[1, 2]), CODEBOOK, {})
+        codebook_rows(panel(mystery=[1, 2]), CODEBOOK, {}, {})
 
 
 def test_a_status_outside_the_list_is_refused() -> None:
     with pytest.raises(InputError, match="undefined_isolat"):
-        codebook_rows(panel(deg_status=["ok", "undefined_isolat"]), CODEBOOK, {})
+        codebook_rows(panel(deg_status=["ok", "undefined_isolat"]), CODEBOOK, {}, {})
 
 
 def test_every_attribute_of_a_panel_is_explained() -> None:

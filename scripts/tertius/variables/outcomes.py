@@ -170,7 +170,7 @@ def _cells(inputs: Inputs, years: int, level: int) -> pl.DataFrame:
         complete = citation_windows(inputs, years).filter("complete").drop("complete")
         # A number in the place of the office takes less room.
         numbered = complete.with_columns(pl.col("office").rank("dense"))
-        return numbered.join(family_classes(inputs, level).drop("n_classes"), on="unit")
+        return numbered.join(family_classes(inputs, level), on="unit")
 
     return inputs.once(("cells", years, level), build)
 
@@ -275,8 +275,8 @@ def normalised_totals(inputs: Inputs, *, min_cell: int = 20) -> pl.DataFrame:
 def citation_ratios(inputs: Inputs, min_cell: int) -> pl.DataFrame:
     """unit, cited_known, ratio: citation total over the mean of the other families of its cells."""
     known = families(inputs).filter("cited_known").select("unit", "year", "cited_total")
-    fine = known.join(family_classes(inputs, 4).drop("n_classes"), on="unit")
-    coarse = known.join(family_classes(inputs, 3).drop("n_classes"), on="unit")
+    fine = known.join(family_classes(inputs, 4), on="unit")
+    coarse = known.join(family_classes(inputs, 3), on="unit")
     frame = (
         known.join(fine.select("unit", "cls"), on="unit", how="left")
         .join(_cell_totals(fine, ["cls", "year"], "fine"), on=["cls", "year"], how="left")

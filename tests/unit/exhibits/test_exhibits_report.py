@@ -279,7 +279,7 @@ def test_ledgers_are_shown_whole_or_counted() -> None:
 
 
 def test_codebook_page_holds_every_column(world: Any) -> None:
-    rows = codebook_rows(world.panel, world.codebook, {}).to_dicts()
+    rows = codebook_rows(world.panel, world.codebook, {}, {}).to_dicts()
     text = render_codebook(rows, {"en": "Demo", "zh": "演示"})
     parsed = Page(text)
     ids = [a["id"] for a in parsed.all("tr") if "data-role" in a]
