@@ -233,10 +233,20 @@ def _attrition(exhibit: Exhibit, data: FigureData) -> Drawn:
     return Drawn(attrition_plot(blocks, unit), alt)
 
 
-def truth_comparison(model: ModelResult, plant: Plant) -> Comparison:
-    """Planted coefficients, at the centres of the model, against those of the model."""
+def truth_comparison(
+    model: ModelResult, plant: Plant, terms: Sequence[str] | None = None
+) -> Comparison:
+    """Planted coefficients, at the centres of the model, against those of the model.
+
+    Args:
+        model: the estimated planted equation.
+        plant: what was planted.
+        terms: the only ones to compare; None: all.
+    """
     centres = {base: float(known["centre"]) for base, known in model.fit["variables"].items()}
     planted = plant.recentred(centres)
+    if terms is not None:
+        planted = {term: value for term, value in planted.items() if term in terms}
     estimates, covariance = model.block(model.terms)
     level = float(model.spec.get("confidence", 0.95))
     quantile = float(stats.t.ppf(0.5 + level / 2, float(model.fit.get("dof", np.inf))))

@@ -18,6 +18,7 @@ from tertius.exhibits.content import (
     Bilingual,
     FigureBlock,
     Grid,
+    JointTest,
     Link,
     ReportContent,
     SourceRow,
@@ -29,7 +30,7 @@ from tertius.exhibits.labels import Labels, network_words
 from tertius.exhibits.multiverse import multiverse_block
 from tertius.exhibits.results import ModelResults
 from tertius.exhibits.style import count, interval, minus, p_relation, real
-from tertius.exhibits.truth import Plant
+from tertius.exhibits.truth import Comparison, Plant
 from tertius.exhibits.whatif import STEM as WHATIF
 from tertius.exhibits.whatif import whatif_block
 
@@ -187,6 +188,7 @@ def _truth(inputs: ReportInputs, labels: Labels) -> TruthBlock | None:
         return None
     model = inputs.results.estimated[shown[0].model]
     found = truth_comparison(model, inputs.plant)
+    main = truth_comparison(model, inputs.plant, shown[0].rows or None)
     rows = tuple(
         (
             labels.term(row.term),
@@ -201,12 +203,16 @@ def _truth(inputs: ReportInputs, labels: Labels) -> TruthBlock | None:
         model=model.name,
         rows=rows,
         n_inside=found.n_inside,
-        statistic=real(found.statistic, 2),
-        dof=found.dof,
-        p_value=p_relation(found.p_value),
-        rejected=found.p_value < REJECT_BELOW,
+        main=_joint(main),
+        every=_joint(found),
+        main_terms=tuple(labels.term(row.term) for row in main.rows),
         absent=tuple(labels.term(term) for term in found.absent),
     )
+
+
+def _joint(found: Comparison) -> JointTest:
+    rejected = found.p_value < REJECT_BELOW
+    return JointTest(real(found.statistic, 2), found.dof, p_relation(found.p_value), rejected)
 
 
 def _table(exhibit: Exhibit, fragment: str) -> TableBlock:

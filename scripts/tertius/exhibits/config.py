@@ -31,9 +31,10 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 class Exhibit:
     """One table or figure, every default written out.
 
-    `models` are those shown; `model` is the one whose sample or curve is shown. `rows` are terms,
-    `variables` codebook codes, `x` the variable of an inverted U (with its transform); `names` maps
-    a variable of the truth file to its code where they differ.
+    `models` are those shown; `model` is the one whose sample or curve is shown. `rows` are terms
+    (of a truth figure those of its joint test), `variables` codebook codes, `x` the variable of an
+    inverted U (with its transform); `names` maps a variable of the truth file to its code where
+    they differ.
     """
 
     id: str

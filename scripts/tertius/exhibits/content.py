@@ -117,16 +117,26 @@ class SourceRow:
 
 
 @dataclass(frozen=True)
-class TruthBlock:
-    """Planted against estimated: (term, planted, estimate, interval, inside) rows, joint test."""
+class JointTest:
+    """A Wald test that several estimates are as planted."""
 
-    model: str
-    rows: tuple[tuple[str, str, str, str, bool], ...]
-    n_inside: int
     statistic: str
     dof: int
     p_value: str
     rejected: bool
+
+
+@dataclass(frozen=True)
+class TruthBlock:
+    """Planted against estimated: (term, planted, estimate, interval, inside) rows, and the joint
+    tests of the main terms and of every term."""
+
+    model: str
+    rows: tuple[tuple[str, str, str, str, bool], ...]
+    n_inside: int
+    main: JointTest
+    every: JointTest
+    main_terms: tuple[str, ...]
     absent: tuple[str, ...]
 
 
