@@ -94,7 +94,8 @@ def write_page(kept: Mapping[str, Any]) -> None:
             [
                 f"{size:,}", *(f"{n:,}" for n in counts), str(len(one["seconds"])),
                 f"{one['s']:,.0f}", f"{growth:.2f}", f"{one['mb']:,.0f}",
-                f"{sum(one['apart'].values()):,.0f}", str(one["load"]),
+                f"{sum(one['apart'].values()):,.0f}" if "apart" in one else "not run",
+                str(one["load"]),
             ]
         )  # fmt: skip
     head = [
@@ -115,10 +116,17 @@ def write_page(kept: Mapping[str, Any]) -> None:
         + f"\nThe slowest at {sizes[-1]:,} units (what a variable shares with others counts for "
         "the first of them):\n\n"
         + table(["variable", "s"], [[name, f"{s:,.1f}"] for name, s in slow])
-        + "\nApart:\n\n"
-        + table(["variable", "s"], [[name, f"{s:,.1f}"] for name, s in last["apart"].items()]),
+        + _apart(kept[str(max((n for n in sizes if "apart" in kept[str(n)]), default=sizes[0]))]),
         encoding="utf-8",
     )
+
+
+def _apart(one: Mapping[str, Any]) -> str:
+    """The variables that were timed apart; empty where they were not."""
+    if "apart" not in one:
+        return ""
+    rows = [[name, f"{s:,.1f}"] for name, s in one["apart"].items()]
+    return f"\nApart, {len(one['apart'])} variables:\n\n" + table(["variable", "s"], rows)
 
 
 def main(arguments: list[str]) -> None:
