@@ -190,8 +190,8 @@ def choice_sets(
     """
     parts, ledger = [], {"deals": 0, "deals with a member not at risk": 0, "choice sets": 0}
     for year in sorted(set(years)):
-        names = _at_risk(sources, year)
-        known = set(names)
+        names = sorted(_at_risk(sources, year))
+        place = {name: k for k, name in enumerate(names)}
         deals = sources.deals.filter(pl.col("year") == year).sort(KEY)
         inside = deals.filter(pl.col("a").is_in(names) & pl.col("b").is_in(names))
         ledger["deals"] += deals.height
@@ -204,11 +204,14 @@ def choice_sets(
         made = [(ego, chosen) for ego in sorted(partners) for chosen in sorted(partners[ego])]
         ledger["choice sets"] += len(made)
         for ego, chosen in _at_most(made, most, rng):
-            others = sorted(known - partners[ego] - {ego})
-            k = min(alternatives, len(others))
-            picks = rng.choice(len(others), k, replace=False) if k else np.zeros(0, np.int64)
-            drawn = [others[p] for p in np.sort(picks)]
-            parts.append((ego, chosen, year, drawn, k / len(others) if others else 1.0))
+            out = np.sort([place[name] for name in (*partners[ego], ego)])
+            n = len(names) - len(out)
+            k = min(alternatives, n)
+            picks = np.sort(rng.choice(n, k, replace=False) if k else np.zeros(0, np.int64))
+            # The p-th of the others is the p-th name once those that are out are skipped.
+            skipped = np.searchsorted(out - np.arange(len(out)), picks, side="right")
+            drawn = [names[p] for p in picks + skipped]
+            parts.append((ego, chosen, year, drawn, k / n if n else 1.0))
     ledger["choice sets left out by sampling"] = ledger["choice sets"] - len(parts)
     rows = attach_ends(_choice_rows(parts), sources.nodes, variables)
     return DyadFrame(attach_covariates(rows, sources, variables, attributes), ledger)
