@@ -151,6 +151,18 @@ def test_a_true_model_fits_without_error():
     assert ratios[0, 1] == pytest.approx(0.4, abs=0.01)
 
 
+def test_heterotrait_ratios_by_hand():
+    # Between: mean of .2, .3, .4, .5 = .35; within: .5 and .8; .35 / sqrt(.5 x .8).
+    r = np.array(
+        [[1.0, 0.5, 0.2, 0.3, 0.1], [0.5, 1.0, 0.4, 0.5, 0.1], [0.2, 0.4, 1.0, 0.8, 0.1],
+         [0.3, 0.5, 0.8, 1.0, 0.1], [0.1, 0.1, 0.1, 0.1, 1.0]]
+    )  # fmt: skip
+    ratios = htmt(r, [0, 0, 1, 1, 2])
+    assert ratios[0, 1] == ratios[1, 0] == pytest.approx(0.35 / 0.4**0.5, abs=1e-12)
+    assert np.isnan(ratios[0, 2])  # a scale of one item
+    assert ratios.diagonal().tolist() == [1.0, 1.0, 1.0]
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000))
 def test_units_of_the_items_change_no_fit(seed):

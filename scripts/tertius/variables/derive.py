@@ -7,6 +7,8 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
@@ -117,19 +119,20 @@ def derive(
     specs = resolve(codebook, declared)
     builders = _builders(specs, functions or {})
     key = rows(inputs).select("org_id", "year")
-    columns: dict[str, pl.DataFrame] = {}
-    for module, names in _by_module(specs):
-        for name in names:
-            spec = specs[name]
-            if absent_inputs(inputs, spec):
-                built = missing(inputs)
-            else:
-                built = _build(inputs, spec, spec.network or inputs.focal, builders.get(name))
-            columns[name] = _named(built, name, key)
-            if done is not None:
-                done(name)
-        inputs.forget(LARGE.get(module, ()))
-    return pl.concat([key, *(columns[name] for name in specs)], how="horizontal")
+    with TemporaryDirectory() as folder:
+        # Finished columns wait on disk: beside large tables they would fill the memory.
+        parts = [Path(folder) / f"{module}.arrow" for module, _ in _by_module(specs)]
+        for (module, names), part in zip(_by_module(specs), parts, strict=True):
+            columns = [key.select()]
+            for name in names:
+                built = _build(inputs, specs[name], builders.get(name))
+                columns.append(_named(built, name, key))
+                if done is not None:
+                    done(name)
+            inputs.forget(LARGE.get(module, ()))
+            pl.concat(columns, how="horizontal").write_ipc(part)
+        found = pl.concat([key, *map(pl.read_ipc, parts)], how="horizontal")
+    return found.select(*key.columns, *(c for name in specs for c in (name, f"{name}_status")))
 
 
 def _by_module(specs: Mapping[str, VariableSpec]) -> list[tuple[str, list[str]]]:
@@ -151,9 +154,10 @@ def absent_inputs(inputs: Inputs, spec: VariableSpec) -> list[str]:
     return absent
 
 
-def _build(
-    inputs: Inputs, spec: VariableSpec, network: str, builder: Builder | None
-) -> pl.DataFrame:
+def _build(inputs: Inputs, spec: VariableSpec, builder: Builder | None) -> pl.DataFrame:
+    if absent_inputs(inputs, spec):
+        return missing(inputs)
+    network = spec.network or inputs.focal
     if builder is None:
         return position.measure(inputs, network=network, column=str(spec.measure))
     where = {"network": network} if "network" in inspect.signature(builder).parameters else {}

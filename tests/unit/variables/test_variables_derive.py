@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -241,6 +243,33 @@ def test_a_new_variable_is_one_function_and_one_entry(both):
     assert {
         org: None if v is None else v - 1 for org, v in found.select("org_id", "born").iter_rows()
     } == {org: expected[org] for org in found["org_id"].unique()}
+
+
+def test_the_worked_example_of_the_docs_is_a_variable(root, make):
+    page = (root / "docs" / "variables.md").read_text(encoding="utf-8")
+    function, entry = (
+        re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1] for kind in ("python", "yaml")
+    )
+    scope = dict(vars(importlib.import_module("tertius.variables.configuration")))
+    exec(function, scope)
+    births = {"A": 1985, "B": 1986, "C": None, "D": 1950, "F": 1990, "G": 1990, "I": 1990}
+    inputs = make(
+        years=[2005],
+        units="FGI",
+        tied=[(2005, "F", name, 1) for name in "ABCD"] + [(2005, "G", "C", 1)],
+        organisations=[
+            {"org_id": name, "type": "firm", "birth_year": born} for name, born in births.items()
+        ],
+    )
+    book = yaml.safe_load(entry)
+    name = book["old_share"]["function"]
+    functions = {name: scope[name.partition(".")[2]]}
+    variants = {"old_19": {"of": "old_share", "params": {"years": 19}}}
+    found = derive(inputs, book, variants, functions)
+    assert found["old_share"].to_list() == [2 / 3, None, None]  # A and D of A, B and D
+    assert found["old_share_status"].to_list() == ["ok", "missing_input", "undefined_isolate"]
+    assert found["old_19"].to_list() == [1.0, None, None]
+    assert range_problems(found, resolve(book)) == []
 
 
 def test_large_tables_go_when_the_last_module_that_needs_them_is_done(tables, with_networks):

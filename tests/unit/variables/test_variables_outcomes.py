@@ -26,9 +26,9 @@ from tertius.variables.records import publications
 W12 = [30, 12, 12, *[1] * 17]
 
 
-def _weights(cites, share):
+def _weights(cites, share, ties="fractional"):
     frame = pl.DataFrame({"cell": ["x"] * len(cites), "cites": cites})
-    found = top_weights(frame, ["cell"], share)
+    found = top_weights(frame, ["cell"], share, ties)
     by_cites = dict(found.select("cites", "weight").iter_rows())
     return [by_cites[c] for c in cites]
 
@@ -37,6 +37,8 @@ def test_w12_ties_at_the_threshold_share_what_is_left():
     weights = _weights(W12, 0.10)
     assert weights[:4] == pytest.approx([1.0, 0.5, 0.5, 0.0], abs=1e-15)
     assert sum(weights) == pytest.approx(2.0, abs=1e-15)
+    assert sum(_weights(W12, 0.10, "inclusive")) == 3.0
+    assert sum(_weights(W12, 0.10, "strict")) == 1.0
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=60), st.sampled_from([0.01, 0.05, 0.3]))
