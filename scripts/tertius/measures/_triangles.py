@@ -9,6 +9,8 @@ Triangles are first listed, by blocks of corners; the sums then run over the lis
 belong to the row of the corner, hence to its block alone; arc b belongs to another row, and its
 sums are made by whoever owns b, in the order of the lists. Every number is thus added up in one
 order, whatever the number of threads.
+
+Places in arrays are unsigned: a signed one costs a test for counting from the end at every access.
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ from numpy.typing import NDArray
 from tertius.kernels import kernel
 
 Ints = NDArray[np.int64]
-Heads = NDArray[np.int32]
+Heads = NDArray[np.uint32]
+Places = NDArray[np.uint64]
 Reals = NDArray[np.float64]
 
+# Unsigned too, as the sum of an unsigned and a signed integer is a float to the compiler.
+_ONE = np.uint64(1)
 # Degrees from here on count as equal: at most 2m / 4096 nodes have them.
 TOP_DEGREE = 4096
 # A share of the sum by which the rounding of equal investments may differ: disorder is of second
@@ -56,7 +61,9 @@ def number_nodes(lo: int, hi: int, indptr: Ints, start: Ints, number: Heads) -> 
 
 
 @kernel
-def count_arcs(lo: int, hi: int, indptr: Ints, indices: Heads, number: Heads, arcs: Heads) -> None:
+def count_arcs(
+    lo: int, hi: int, indptr: Places, indices: Heads, number: Heads, arcs: Heads
+) -> None:
     """Arcs out of each of the nodes lo..hi-1, at the place of its number."""
     for i in range(lo, hi):
         r = number[i]
@@ -71,7 +78,7 @@ def count_arcs(lo: int, hi: int, indptr: Ints, indices: Heads, number: Heads, ar
 def fill_arcs(
     lo: int,
     hi: int,
-    indptr: Ints,
+    indptr: Places,
     indices: Heads,
     weights: Reals,
     unit: float,
@@ -87,7 +94,7 @@ def fill_arcs(
     """
     for i in range(lo, hi):
         r = number[i]
-        p = rows[r]
+        p = np.uint64(rows[r])
         total = 0.0
         largest = 0.0
         for e in range(indptr[i], indptr[i + 1]):
@@ -97,7 +104,7 @@ def fill_arcs(
             if number[indices[e]] > r:
                 heads[p] = number[indices[e]]
                 values[p] = w
-                p += 1
+                p += _ONE
         if total > 0.0:
             scales[0, r] = total
             scales[1, r] = 1.0 / total
@@ -123,16 +130,15 @@ def list_triangles(lo: int, hi: int, most: int, rows: Heads, heads: Heads, mark:
     mark: one zero per node, and zero again at the end. most: no more triangles than that.
     """
     # Pages that are never written take no memory.
-    sides = np.empty((most + 1, 4), np.int32)
-    t = 0
+    sides = np.empty((most + 1, 4), np.uint32)
+    t = np.uint64(0)
     for u in range(lo, hi):
-        begin = rows[u]
-        end = rows[u + 1]
-        if end - begin < 2:
+        begin, end = np.uint64(rows[u]), np.uint64(rows[u + 1])
+        if begin + _ONE >= end:
             continue
         last = heads[begin]
         for a in range(begin, end):
-            mark[heads[a]] = a - begin + 1
+            mark[heads[a]] = a - begin + _ONE
             last = max(last, heads[a])
         for a in range(begin, end):
             # Arcs lead upwards: out of the last head to none of the others.
@@ -143,9 +149,9 @@ def list_triangles(lo: int, hi: int, most: int, rows: Heads, heads: Heads, mark:
                 # Written in any case, and kept if marked: to guess which one is slower.
                 sides[t, 0] = u
                 sides[t, 1] = a
-                sides[t, 2] = begin + c - 1
+                sides[t, 2] = begin + c - _ONE
                 sides[t, 3] = b
-                t += c > 0
+                t += np.uint64(c > 0)
         for a in range(begin, end):
             mark[heads[a]] = 0
     return sides[:t]
@@ -160,13 +166,13 @@ def whole_sums_of_row(
     Per arc ij: T = sum_q w_iq w_qj / s_q (Burt's indirect part), R = sum_q w_iq w_qj, F and B the
     alter's ties to ego's other alters, forward and backward, K the number of triangles.
     """
-    t = 0
-    while t < triangles.shape[0]:
+    t, end = np.uint64(0), np.uint64(triangles.shape[0])
+    while t < end:
         a = triangles[t, 1]
         w_uv = weights[a]
         to_v = inverse[heads[a]]
         indirect, product, forward, backward, number = 0.0, 0.0, 0.0, 0.0, 0.0
-        while t < triangles.shape[0] and triangles[t, 1] == a:
+        while t < end and triangles[t, 1] == a:
             c = triangles[t, 2]
             w_uq = weights[c]
             w_vq = weights[triangles[t, 3]]
@@ -180,7 +186,7 @@ def whole_sums_of_row(
             arcs[c, F] += w_vq
             arcs[c, B] += w_uv
             arcs[c, K] += 1.0
-            t += 1
+            t += _ONE
         arcs[a, T] += indirect
         arcs[a, R] += product
         arcs[a, F] += forward
@@ -203,8 +209,9 @@ def deal_triangles(triangles: Heads, start: Ints, dealt: Heads) -> None:
     at = start.copy()
     for t in range(triangles.shape[0]):
         part = _owner(triangles[t, 3], start.size)
+        to = np.uint64(at[part])
         for k in range(4):
-            dealt[at[part], k] = triangles[t, k]
+            dealt[to, k] = triangles[t, k]
         at[part] += 1
 
 
@@ -214,7 +221,7 @@ def deal_arcs(first: int, end: int, heads: Heads, start: Ints, dealt: Heads) -> 
     at = start.copy()
     for a in range(first, end):
         part = _owner(heads[a], start.size)
-        dealt[at[part]] = a
+        dealt[np.uint64(at[part])] = a
         at[part] += 1
 
 

@@ -13,7 +13,7 @@ from tertius.kernels import Workers, carve, deal, even_spans
 from tertius.measures import _triangles as tri
 from tertius.measures.graph import Graph
 
-Heads = NDArray[np.int32]
+Heads = NDArray[np.uint32]
 Reals = NDArray[np.float64]
 # Corners per block by pairs of their arcs, blocks per chunk, triangles kept for the second pass,
 # arcs whose logarithms are taken at once: these decide about time and memory, never about a result.
@@ -30,8 +30,8 @@ class _Oriented(NamedTuple):
     for each thread) are room for steps between.
     """
 
-    number: NDArray[np.int32]
-    rows: NDArray[np.int32]
+    number: Heads
+    rows: Heads
     heads: Heads
     weights: Reals
     scales: Reals
@@ -132,17 +132,17 @@ def _orient(graph: Graph, unit: float, workers: Workers) -> _Oriented:
         raise ValueError(f"{m} edges: structural holes are measured below 2^31 edges")
     net = _Oriented(
         *carve(
-            ((n,), np.int32),
-            ((n + 1,), np.int32),
-            ((m,), np.int32),
+            ((n,), np.uint32),
+            ((n + 1,), np.uint32),
+            ((m,), np.uint32),
             ((m,), np.float64),
             ((3, n), np.float64),
             ((m, tri.ARC_WIDTH), np.float64),
             ((n, tri.NODE_WIDTH), np.float64),
             ((n, 2), np.float64),
             ((n + 1,), np.int64),
-            ((m,), np.int32),
-            ((workers.count, n), np.int32),
+            ((m,), np.uint32),
+            ((workers.count, n), np.uint32),
         )
     )
     spans = even_spans(indptr)
@@ -153,12 +153,11 @@ def _orient(graph: Graph, unit: float, workers: Workers) -> _Oriented:
         lambda k: tri.number_nodes(spans[k][0], spans[k][1], indptr, starts[k], net.number),
         range(len(spans)),
     )
-    workers.run(
-        lambda s: tri.count_arcs(s[0], s[1], indptr, indices, net.number, net.rows[1:]), spans
-    )
-    np.cumsum(net.rows, out=net.rows)
+    ties = (indptr.view(np.uint64), indices.view(np.uint32), net.number)
+    workers.run(lambda s: tri.count_arcs(s[0], s[1], *ties, net.rows[1:]), spans)
+    np.cumsum(net.rows, dtype=net.rows.dtype, out=net.rows)
     more = (graph.weights, unit, net.number, net.rows, net.heads, net.weights, net.scales)
-    workers.run(lambda s: tri.fill_arcs(s[0], s[1], indptr, indices, *more), spans)
+    workers.run(lambda s: tri.fill_arcs(s[0], s[1], *ties[:2], *more), spans)
     return net
 
 
@@ -208,7 +207,7 @@ def _list_triangles(net: _Oriented, blocks: list[_Block], workers: Workers, firs
 
     listed, counts = zip(*workers.run(listing, blocks), strict=True)
     starts, bounds = deal(np.array(counts))
-    dealt = np.empty((bounds[-1], 4), np.int32)
+    dealt = np.empty((bounds[-1], 4), np.uint32)
     workers.run(lambda k: tri.deal_triangles(listed[k], starts[k], dealt), range(len(listed)))
     return _Listed(list(listed), np.split(dealt, bounds[1:-1]))
 
