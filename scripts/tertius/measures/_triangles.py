@@ -364,6 +364,20 @@ def _put(nodes: Reals, i: int, k: int, sums: tuple[float, float, float]) -> None
 
 
 @kernel
+def sizes(lo: int, hi: int, indptr: Ints, number: Heads, nodes: Reals) -> Reals:
+    """d, s and both sums of c of the nodes lo..hi-1, a row of each; 1 without contacts."""
+    found = np.ones((4, hi - lo))
+    for i in range(lo, hi):
+        r = number[i]
+        if indptr[i + 1] > indptr[i]:
+            found[0, i - lo] = indptr[i + 1] - indptr[i]
+            found[1, i - lo] = nodes[r, S]
+            found[2, i - lo] = nodes[r, WHOLE]
+            found[3, i - lo] = nodes[r, EGO]
+    return found
+
+
+@kernel
 def node_measures(
     lo: int,
     hi: int,
@@ -371,11 +385,12 @@ def node_measures(
     number: Heads,
     nodes: Reals,
     among: Reals,
+    logs: Reals,
     unit: float,
     reals: Reals,
     counts: Ints,
 ) -> None:
-    """Measures of the nodes lo..hi-1 from their sums, NaN where undefined.
+    """Measures of the nodes lo..hi-1 from their sums, NaN where undefined; logs: see `sizes`.
 
     reals, by row: constraint, constraint_ego, effective_size, efficiency, redundancy, hierarchy,
     hierarchy_ego, ego_density, ego_density_weighted, local clustering. counts: degree, triangles.
@@ -400,23 +415,24 @@ def node_measures(
                 reals[k, i] = np.nan
             continue
         pairs = d * (d - 1.0) / 2.0
-        log_s = np.log(nodes[r, S])
-        log_d = np.log(d)
+        log_d, log_s = logs[0, i - lo], logs[1, i - lo]
         for k in range(2):
             at = EGO if k else WHOLE
             sums = (nodes[r, at], nodes[r, at + 1], nodes[r, at + 2])
-            reals[5 + k, i] = _disorder(sums, log_s, d, log_d)
+            reals[5 + k, i] = _disorder(sums, logs[2 + k, i - lo], log_s, d, log_d)
         reals[7, i] = counts[1, i] / pairs
         reals[8, i] = among[r, 1] / 2.0 / pairs / unit
         reals[9, i] = reals[7, i]
 
 
 @kernel
-def _disorder(sums: tuple[float, float, float], log_s: float, d: float, log_d: float) -> float:
+def _disorder(
+    sums: tuple[float, float, float], log_total: float, log_s: float, d: float, log_d: float
+) -> float:
     """Coleman-Theil disorder of d contacts' c, 0 when they are equal: ln c = 2 (ln x - ln s)."""
     total, logs, most = sums
     # The largest c is the mean when all are equal.
     if d * most * most - total <= _EQUAL * total:
         return 0.0
-    value = (2.0 * (logs / total - log_s) + log_d - np.log(total)) / log_d
+    value = (2.0 * (logs / total - log_s) + log_d - log_total) / log_d
     return float(min(max(value, 0.0), 1.0))

@@ -153,11 +153,11 @@ def _orient(graph: Graph, unit: float, workers: Workers) -> _Oriented:
         lambda k: tri.number_nodes(spans[k][0], spans[k][1], indptr, starts[k], net.number),
         range(len(spans)),
     )
-    ties = (indptr.view(np.uint64), indices.view(np.uint32), net.number)
-    workers.run(lambda s: tri.count_arcs(s[0], s[1], *ties, net.rows[1:]), spans)
+    bounds, ends = indptr.view(np.uint64), indices.view(np.uint32)
+    workers.run(lambda s: tri.count_arcs(s[0], s[1], bounds, ends, net.number, net.rows[1:]), spans)
     np.cumsum(net.rows, dtype=net.rows.dtype, out=net.rows)
     more = (graph.weights, unit, net.number, net.rows, net.heads, net.weights, net.scales)
-    workers.run(lambda s: tri.fill_arcs(s[0], s[1], *ties[:2], *more), spans)
+    workers.run(lambda s: tri.fill_arcs(s[0], s[1], bounds, ends, *more), spans)
     return net
 
 
@@ -258,6 +258,13 @@ def _measures(
 ) -> tuple[Reals, NDArray[np.int64]]:
     """Measures, and degrees and triangles, in the order of the graph's nodes."""
     reals, counts = carve(((10, graph.n_nodes), np.float64), ((2, graph.n_nodes), np.int64))
-    more = (graph.indptr, net.number, net.nodes, net.among, unit, reals, counts)
-    workers.run(lambda s: tri.node_measures(s[0], s[1], *more), even_spans(graph.indptr))
+    sums = (graph.indptr, net.number, net.nodes)
+
+    def of_span(span: tuple[int, int]) -> None:
+        lo, hi = span
+        logs = tri.sizes(lo, hi, *sums)
+        np.log(logs, out=logs)
+        tri.node_measures(lo, hi, *sums, net.among, logs, unit, reals, counts)
+
+    workers.run(of_span, even_spans(graph.indptr))
     return reals, counts
