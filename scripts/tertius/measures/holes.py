@@ -257,7 +257,8 @@ def _measures(
     graph: Graph, net: _Oriented, unit: float, workers: Workers
 ) -> tuple[Reals, NDArray[np.int64]]:
     """Measures, and degrees and triangles, in the order of the graph's nodes."""
-    reals, counts = carve(((10, graph.n_nodes), np.float64), ((2, graph.n_nodes), np.int64))
+    # Every cell is written; zeros would be written first by one thread alone.
+    reals, counts = np.empty((10, graph.n_nodes)), np.empty((2, graph.n_nodes), np.int64)
     sums = (graph.indptr, net.number, net.nodes)
 
     def of_span(span: tuple[int, int]) -> None:
