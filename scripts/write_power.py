@@ -25,10 +25,10 @@ def main(*, firms: int, alpha: float = 0.05) -> None:
     if verdicts is None:
         raise SystemExit("no seed is stored yet: make power")
     powers = claim_powers(verdicts, planted_truths(), shapes, alpha)
+    powers.write_csv(ROOT / "docs" / "power" / f"demo-{firms}.csv", float_precision=4)
     powers = powers.join(own_verdicts(), on="claim_id", how="left").with_columns(
         matches=pl.col("verdict") == pl.col("truth").replace_strict(WANTED)
     )
-    powers.write_csv(ROOT / "docs" / "power" / f"demo-{firms}.csv", float_precision=4)
     page = ROOT / "docs" / "power.md"
     text = renewed_between(
         page.read_text("utf-8"), BEGIN, END, power_section(powers, explanations(), verdicts)

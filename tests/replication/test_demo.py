@@ -13,6 +13,7 @@ import yaml
 from scipy import stats
 
 from tertius.simulate.outcome import planted_at
+from tertius.worlds.power import WANTED
 from tests.project import Project, copy_project
 
 PLANTED = (
@@ -71,38 +72,50 @@ def test_joint_test_of_the_main_coefficients_does_not_reject_the_truth(demo: Pro
     assert wald(values, matrix) < 1e-6
 
 
-def test_claims_with_planted_effects_are_supported(demo: Project) -> None:
-    with (demo.results("demo") / "verdicts" / "verdicts.csv").open(encoding="utf-8") as file:
-        rows = {row["claim_id"]: row for row in csv.DictReader(file)}
-    for claim in ("A04", "A19", "A25", "B28"):
-        assert rows[claim]["verdict"] == "supported", (claim, rows[claim]["reason"])
-    # A11 beside its rival B20, and B44 in a family of 13, pass their own tests at this size.
-    for claim in ("A11", "B44"):
-        assert float(rows[claim]["p_value"]) < 0.05, (claim, rows[claim]["reason"])
-        assert rows[claim]["verdict"] != "contradicted"
-    judged = [row for row in rows.values() if row["verdict"] != "not_testable"]
-    assert len(judged) >= 15
-    assert {"A04", "A11", "A19", "A22", "A25", "A31", "B11", "B13", "B17", "B44", "B46"} <= {
-        row["claim_id"] for row in judged
-    }
-    assert all(
-        row["reason"] == "no spec yet" for row in rows.values() if row["reason_code"] == "no_spec"
-    )
+def verdicts_of(project: Project) -> dict[str, dict[str, str]]:
+    path = project.results("demo") / "verdicts" / "verdicts.csv"
+    with path.open(encoding="utf-8") as file:
+        return {row["claim_id"]: row for row in csv.DictReader(file)}
 
 
-def test_most_verdicts_are_those_of_the_planted_truth(demo: Project) -> None:
-    with (demo.results("demo") / "verdicts" / "verdicts.csv").open(encoding="utf-8") as file:
-        verdicts = {row["claim_id"]: row["verdict"] for row in csv.DictReader(file)}
-    path = demo.folder / "data" / "raw" / "demo" / "truth.yaml"
+def truths_of(project: Project) -> dict[str, str]:
+    path = project.folder / "data" / "raw" / "demo" / "truth.yaml"
     claims = yaml.safe_load(path.read_text("utf-8"))["claims"]
-    truth = {claim: told["truth"] for claim, told in claims.items()}
-    assert len(truth) >= 149
-    assert sum(word != "true" for word in truth.values()) >= len(truth) / 5
-    wanted = {"true": "supported", "false": "inconclusive", "opposite": "contradicted"}
-    right = [claim for claim, word in truth.items() if verdicts[claim] == wanted[word]]
-    shown = [claim for claim in right if truth[claim] != "false"]
-    assert len(right) >= 95, sorted(set(truth) - set(right))
-    assert len(shown) >= 50, shown
+    return {claim: told["truth"] for claim, told in claims.items()}
+
+
+def test_claims_with_planted_effects_are_supported(demo: Project) -> None:
+    rows = verdicts_of(demo)
+    for claim in ("A04", "A11", "A19", "A25", "B11", "B17", "B28", "B44"):
+        assert rows[claim]["verdict"] == "supported", (claim, rows[claim]["reason"])
+    # The curves of partner and of technological diversity do not depend on these moderators.
+    for claim in ("B13", "B46"):
+        assert rows[claim]["verdict"] == "inconclusive", (claim, rows[claim]["reason"])
+
+
+def test_no_claim_that_records_can_judge_is_left_untested(demo: Project) -> None:
+    rows, truths = verdicts_of(demo), truths_of(demo)
+    assert len(truths) >= 149
+    assert sum(word != "true" for word in truths.values()) >= len(truths) / 5
+    for claim in truths:
+        row = rows[claim]
+        assert row["verdict"] in ("supported", "contradicted", "inconclusive"), (claim, row)
+        assert all(row[name] for name in ("n_obs", "estimate", "conf_low", "conf_high")), claim
+
+
+def test_nine_verdicts_in_ten_are_those_of_the_planted_truth(demo: Project, root: Path) -> None:
+    rows, truths = verdicts_of(demo), truths_of(demo)
+    right = {c for c, word in truths.items() if rows[c]["verdict"] == WANTED[word]}
+    missed = set(truths) - right
+    assert len(right) >= 0.88 * len(truths), sorted(missed)
+    # What is told of true and opposite claims is found, not only what is told of false ones.
+    assert len({claim for claim in right if truths[claim] != "false"}) >= 70
+    # A miss is a claim whose test lacks power; what is false is not supported, but for chance.
+    false = [claim for claim, word in truths.items() if word == "false"]
+    supported = [claim for claim in false if rows[claim]["verdict"] == "supported"]
+    assert len(supported) <= 0.05 * len(false), supported
+    why = yaml.safe_load((root / "docs" / "power" / "explanations.yaml").read_text("utf-8"))
+    assert missed <= set(why), sorted(missed - set(why))
 
 
 def test_every_name_of_the_demo_finds_its_organisation(demo: Project) -> None:

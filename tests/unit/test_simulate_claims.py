@@ -74,5 +74,5 @@ def test_in_a_null_world_no_plant_is_left():
     told = claims_as_data(null_world(SETTINGS))
     left = {plant["term"] for one in told.values() for plant in one.get("plants", ())
             if plant["coefficient"]}  # fmt: skip
-    # levels: the length of alliances and the persistence of leanings are no slopes
-    assert left == {"base", "persistence"}
+    # levels: the length of alliances, size and persistence of leanings are no slopes
+    assert left == {"base", "persistence", "bridging"}

@@ -67,6 +67,8 @@ def test_a_run_is_a_study_of_its_own_that_extends_the_demo(tmp_path):
     assert study.seed == 7
     assert study.section("inference")["draws"] == 99
     assert study.section("truth") is None
+    assert set(study.networks) == {study.focal}
+    assert study.section("models") == load_study(ROOT, "demo").section("models")
     assert set(study.sources) == set(load_study(ROOT, "demo").sources)
     assert not list((tmp_path / "run").rglob("__pycache__"))
 

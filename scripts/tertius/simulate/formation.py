@@ -117,15 +117,13 @@ class PairUtility:
 
 
 def pair_utility(settings: WorldSettings, register: Register) -> PairUtility:
-    """Proximity, complementarity (more so in IT and where the own field is far from the best of the
-    industry) and distance of all pairs, each of shape (n, n)."""
+    """Proximity, complementarity (more so in IT) and distance of all pairs, (n, n) each."""
     plan = settings.formation
     prox = cosines(register.profile)
     distance = np.log1p(kilometres(register.latitude, register.longitude))
     extra = complementarity(register.profile) - 0.05
-    it, gap = register.is_it().astype(np.float64), resource_gap(register)
+    it = register.is_it().astype(np.float64)
     strength = plan.compl + 0.5 * plan.compl_it * (it[:, None] + it[None, :])
-    strength = strength + 0.5 * plan.gap_compl * (gap[:, None] + gap[None, :])
     total = plan.prox * prox + plan.prox_squared * prox**2 + plan.distance * distance
     lands = np.unique(np.array(register.countries), return_inverse=True)[1]
     return PairUtility(total + strength * extra, distance, lands[:, None] != lands[None, :], it)
@@ -145,19 +143,6 @@ def complementarity(profile: Floats) -> Floats:
         return total
 
     return np.asarray(np.round(overlap(wide) - overlap(profile), 10))
-
-
-def resource_gap(register: Register) -> Floats:
-    """1 - cosine of the own profile with the mean one of the industry, as z; 0 for non-firms."""
-    gap = np.zeros(register.n)
-    for industry in np.unique(register.industry[register.industry >= 0]):
-        own = np.flatnonzero(register.industry == industry)
-        middle = register.profile[own].mean(axis=0)
-        length = np.sqrt((register.profile[own] ** 2).sum(axis=1) * (middle**2).sum())
-        gap[own] = 1.0 - register.profile[own] @ middle / length
-    firms = register.industry >= 0
-    spread = float(gap[firms].std()) or 1.0
-    return np.where(firms, (gap - gap[firms].mean()) / spread, 0.0)
 
 
 def cosines(profile: Floats) -> Floats:

@@ -26,9 +26,14 @@ FURTHER: Mapping[str, str] = {
     "digital_pdiv": "digital:pdiv",
     "pdiv": "pdiv",
     "pdiv_squared": "pdiv^2",
+    "edens": "edens",
+    "sh_past": "sh_l1",
+    "turb_sh": "turb:sh",
+    "deg_squared": "log1p(deg)^2",
     "tstr": "tstr",
     "reconf_s": "reconf_s",
     "reconf_turb": "turb:reconf_s",
+    "reconf_deg": "reconf_s:log1p(deg)",
     "reconf_f": "reconf_f",
     "instab": "instab",
     "geodist": "geodist",
@@ -53,18 +58,19 @@ def columns(x: Mapping[str, Floats]) -> dict[str, Floats]:
     enter products less one half.
 
     Args:
-        x: ties (ln(1 + deg) less its mean), sh, turb, inst, digital, rd_int, subsidy, sbreadth,
-            depth, sharing, sites, compl, large, small, it, pilot, ip, regional, and the
-            portfolio measures pdiv, tstr, reconf_s, reconf_f, instab, geodist, gov_r, hub,
-            deg_market, shock.
+        x: ties (ln(1 + deg) less its mean), holes (sh less its mean), sh_past (a year before),
+            turb, inst, digital, rd_int, subsidy, sbreadth, depth, sharing, sites, compl, large,
+            small, it, pilot, ip, regional, and the portfolio measures pdiv, edens, tstr, reconf_s,
+            reconf_f, instab, geodist, gov_r, hub, deg_market, shock.
     """
     measured = {**x, "rdint": x["rd_int"]}
     z = {name: scaled(measured[name], name, cut=None) for name in (
-        "sh", "turb", "inst", "digital", "rdint", "subsidy", "pdiv", "tstr", "reconf_s",
+        "turb", "inst", "digital", "rdint", "subsidy", "pdiv", "tstr", "reconf_s",
         "reconf_f", "instab", "geodist", "inst_dist", "culture", "compl", "sites",
-        "gov_r", "sbreadth",
+        "gov_r", "sbreadth", "edens",
     )}  # fmt: skip
     deg = x["ties"] / SCALES["log1p(deg)"][1]
+    holes = np.nan_to_num(x["holes"]) / SCALES["sh"][1]
     market = scaled(np.log1p(x["deg_market"]), "log1p(deg_market)", cut=None)
     return {
         "pilot": x["pilot"],
@@ -81,9 +87,14 @@ def columns(x: Mapping[str, Floats]) -> dict[str, Floats]:
         "digital_pdiv": z["digital"] * z["pdiv"],
         "pdiv": z["pdiv"],
         "pdiv_squared": z["pdiv"] ** 2,
+        "edens": z["edens"],
+        "sh_past": scaled(x["sh_past"], "sh", cut=None),
+        "turb_sh": z["turb"] * holes,
+        "deg_squared": deg**2,
         "tstr": z["tstr"],
         "reconf_s": z["reconf_s"],
         "reconf_turb": z["reconf_s"] * z["turb"],
+        "reconf_deg": z["reconf_s"] * deg,
         "reconf_f": z["reconf_f"],
         "instab": z["instab"],
         "geodist": z["geodist"],
@@ -110,7 +121,7 @@ def further_index(plan: FurtherPlan, x: Mapping[str, Floats]) -> Floats:
 
 LATENT = ("depth", "sharing", "recombine", "sites", "it_sharing")
 """Terms on the construct behind a variable: what the records show of it is noisy."""
-SCALED_AS = {"culture_dist": "culture"}
+SCALED_AS = {"culture_dist": "culture", "sh_l1": "sh"}
 """Codebook's name -> name of the scale, where they differ."""
 GROUPS = ("small_med", "small", "ind_it", "tie_to_hub")
 """Dummies that enter products less one half."""
@@ -142,6 +153,6 @@ def further_centres() -> dict[str, float]:
             scale = SCALED_AS.get(base, base)
             if base in GROUPS:
                 centres[base] = 0.5
-            elif scale in SCALES and base not in ("turb", "log1p(deg)", "sbreadth"):
+            elif scale in SCALES and base not in ("turb", "log1p(deg)", "sh", "sbreadth"):
                 centres[base] = SCALES[scale][0]
     return centres

@@ -95,7 +95,7 @@ class _Foreign:
     known: int
 
 
-_AT_SITES = 0.35
+_AT_SITES = 0.6
 """Share of the patents of a lead with sites abroad that a person at one of them co-invents."""
 
 

@@ -131,7 +131,7 @@ def _trademarks(
     """Trademarks, more with universities and young firms among the partners; stock of ten years."""
     plan, rng = settings.records, stream(seed, "trademarks")
     liking = 0.5 * rng.standard_normal(view.n)
-    rate = 0.5 * np.exp(
+    rate = 1.3 * np.exp(
         liking + plan.trademark_univ * view.z("ptype_univ")
         + plan.trademark_young * view.z("ptype_young")
     )  # fmt: skip
@@ -155,10 +155,11 @@ def _products(
     settings: WorldSettings, register: Register, view: _View, degree: Floats, seed: int
 ) -> tuple[pl.DataFrame, Floats]:
     """Products: developed faster with partners in marketing, supply and sales, in new segments with
-    universities; and the share of homogeneous ones launched so far less its mean."""
+    universities and the young; and the share of homogeneous ones launched so far less its mean."""
     plan, rng = settings.records, stream(seed, "products")
     row, firm = view.events(np.full((len(view.past), view.n), 0.45), rng)
     market, science = view.z("log1p(deg_market)"), view.z("ptype_univ")
+    pull = 2.0 * (plan.segment_univ * science + plan.segment_young * view.z("ptype_young"))
     before = np.log1p(degree[np.maximum(row - 1, 0), firm]) - 0.5
     pace = plan.cycle_market * market[row, firm] + plan.cycle_sales * before / 0.6
     lag = np.exp(6.1 + pace + 0.35 * rng.standard_normal(len(row)))
@@ -167,7 +168,7 @@ def _products(
     row, firm, launch, lag = row[order], firm[order], launch[order], lag[order]
     leaning = rng.normal(0.0, 1.2, view.n) + autoregression(rng, view.n, len(view.past), 0.8, 0.8)
     same = rng.random(len(row)) < logistic(leaning[row, firm])
-    fresh = rng.random(len(row)) < logistic(-0.6 + 2.0 * plan.segment_univ * science[row, firm])
+    fresh = rng.random(len(row)) < logistic(-0.6 + pull[row, firm])
     served: dict[int, list[int]] = {}
     segments = []
     for i, new, pick in zip(firm.tolist(), fresh.tolist(), rng.random(len(row)), strict=True):

@@ -87,8 +87,8 @@ def portfolios(
 
     Returns:
         deg, sh, freq, tstr, formal, equity, repeat, dur, gov_r, tie_years, edens, pdiv, complexity,
-        reconf_s, reconf_f, instab, hubspoke, coop_fp, geodist, culture, foreign_n, deg_market, hub,
-        science, ptype_univ, ptype_young, shock; each of shape (n,).
+        reconf_s, reconf_f, instab, hubspoke, coop_fp, coop_pp, geodist, culture, foreign_n,
+        deg_market, hub, science, ptype_univ, ptype_young, shock; each of shape (n,).
     """
     n, pairs = register.n, _pairs(deals)
     one = np.ones(len(deals))
@@ -191,6 +191,9 @@ def _composition(
     def mean(values: Numbers) -> Floats:
         return _over(np.bincount(row, weights=values, minlength=n), deg)
 
+    tied = register.industry[column]
+    alike = np.zeros((n, int(register.industry.max()) + 1))
+    np.add.at(alike, (row[tied >= 0], tied[tied >= 0]), 1.0)
     rival = (register.industry[row] == register.industry[column]) & firm[row] & firm[column]
     lat, lon = register.latitude, register.longitude
     distance = np.log1p(great_circle(lat[row], lon[row], lat[column], lon[column]))
@@ -206,6 +209,7 @@ def _composition(
     return {
         "pdiv": np.where(counted > 0, total / np.maximum(counted, 1), np.nan),
         "coop_fp": mean(rival),
+        "coop_pp": _over((alike * (alike - 1.0)).sum(axis=1), deg * (deg - 1.0)),
         "geodist": mean(distance),
         "culture": mean(cultural_distances(register.countries)[lands[row], lands[column]]),
         "ptype_univ": mean(university),

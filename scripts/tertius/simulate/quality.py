@@ -18,21 +18,25 @@ def quality_index(plan: QualityPlan, x: Mapping[str, Floats]) -> Floats:
 
     Args:
         plan: coefficients on scaled variables; IT firms have the converge term of their own.
-        x: sh, edens, khet, converge, coop_fp, breadth_plan and depth (standard normal), it, ip.
+        x: sh, tdiv, turb, khet, converge, coop_fp, coop_pp, breadth_plan and depth (standard
+            normal), it, ip.
     """
-    z = {name: scaled(x[name], name) for name in ("sh", "edens", "khet", "converge", "coop_fp")}
+    names = ("sh", "tdiv", "turb", "khet", "converge", "coop_fp", "coop_pp")
+    z = {name: scaled(x[name], name) for name in names}
     breadth, depth = x["breadth_plan"], x["depth"]
     total = (
         plan.sh * z["sh"]
         + plan.breadth * breadth
         + plan.depth * depth
         + plan.breadth_depth * breadth * depth
-        + plan.edens * z["edens"]
+        + plan.tdiv_squared * z["tdiv"] ** 2
+        + plan.turb_tdiv * z["turb"] * z["tdiv"]
         + plan.khet * z["khet"]
         + plan.khet_squared * z["khet"] ** 2
         + (plan.converge + plan.it_converge * x["it"]) * z["converge"]
         + plan.ip * x["ip"]
         + plan.coop_fp * z["coop_fp"]
+        + plan.coop_pp * z["coop_pp"]
     )
     return np.asarray(np.round(np.clip(total, -2.0, 2.0), 10))
 

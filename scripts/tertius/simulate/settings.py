@@ -26,11 +26,11 @@ class OutcomePlan:
     """
 
     log1p_deg: float = 0.45
-    sh: float = 1.5
+    sh: float = 1.6
     deg_sh: float = 1.2
     tdiv: float = 0.0
     tdiv_squared: float = -8.0
-    tdiv_turning: float = 0.78
+    tdiv_turning: float = 0.72
     turb: float = 0.0
     turb_tdiv: float = 0.8
     turb_tdiv_squared: float = 2.0
@@ -38,7 +38,7 @@ class OutcomePlan:
     breadth_squared: float = -0.25
     breadth_centre: float = 0.64
     breadth_unit: float = 0.33
-    amb_bal: float = 0.30
+    amb_bal: float = 0.34
     partner_death: float = -0.20
     ln_assets: float = 0.10
     rd_int: float = 2.0
@@ -73,19 +73,18 @@ class FormationPlan:
     capacity: float = -0.6
     distance: float = -0.15
     turb_prior: float = 0.4
-    policy_it: float = 0.5
-    policy_traditional: float = 0.2
-    policy_industry: float = 0.25
-    turb: float = 0.22
-    it_activity: float = 0.15
+    policy_it: float = 0.65
+    policy_traditional: float = 0.3
+    policy_industry: float = 0.4
+    turb: float = 0.38
+    it_activity: float = 0.2
     compl: float = 0.6
-    compl_it: float = 0.9
-    gap_compl: float = 0.4
-    common_distance: float = 0.10
-    pilot_foreign: float = 0.9
-    shock_holes: float = 1.2
-    appeal_deg: float = 2.2
-    appeal_freq: float = 1.0
+    compl_it: float = 1.8
+    common_distance: float = 0.14
+    pilot_foreign: float = 1.2
+    shock_holes: float = 2.2
+    appeal_deg: float = 4.0
+    appeal_freq: float = 1.5
     bilateral_rate: float = 0.36
     team_rate: float = 0.075
 
@@ -102,17 +101,17 @@ class HazardPlan:
     turb: float = 0.20
     pdiv: float = 0.15
     complexity: float = 0.20
-    edens: float = 0.15
+    edens: float = 0.20
     coop_fp: float = 0.15
     gov_r: float = -0.20
     formal: float = -0.10
     formal_turb: float = -0.15
     gov_r_pdiv: float = -0.15
-    edens_complexity: float = -0.15
+    edens_complexity: float = -0.22
     equity: float = -0.40
     repeated: float = -0.30
     clauses: float = -0.10
-    young_formal: float = -0.50
+    young_formal: float = -1.2
     shock: float = 0.40
     shock_equity: float = -0.40
 
@@ -133,9 +132,9 @@ class PropensityPlan:
 class PatentPlan:
     """Level, noise and make-up of the patents."""
 
-    mean_count: float = 3.0
+    mean_count: float = 3.6
     growth: float = 0.01
-    dispersion: float = 0.15
+    dispersion: float = 0.08
     firm_effect_sd: float = 0.25
     firm_effect_activity: float = 0.15
     institute_mean: float = 4.0

@@ -74,6 +74,7 @@ def standing(settings: WorldSettings, scene: Scenery, row: int) -> dict[str, Flo
 
     return {
         **held,
+        "sh_past": scene.portfolios[row - 1]["sh"] if row else np.full(register.n, np.nan),
         "turb": environment.turbulence[row],
         "inst": environment.index(register, settings, 0, year),
         "digital": environment.index(register, settings, 1, year),

@@ -90,7 +90,7 @@ def _year(
     depth = plan.depth_sh * sh + plan.depth_deg * deg + 0.8 * noise["depth"]
     sharing = plan.sharing_tstr * scaled(past["tstr"], "tstr") + plan.sharing_sh * sh
     sharing = sharing + noise["sharing"]
-    youth = plan.recent_deg * deg + plan.recent_sh * sh + plan.recent_pilot * under["pilot"]
+    youth = plan.recent_deg * deg + plan.recent_pilot * under["pilot"]
     novel = plan.recombine_sh * sh + plan.recombine_science * science
     novel = novel + plan.recombine_ip * under["ip"] + 0.8 * noise["recombine"]
     joint = np.exp(np.clip(plan.joint_gov * gov + plan.joint_gov_turb * gov * turb, -0.8, 0.9))
@@ -98,7 +98,7 @@ def _year(
         "depth": depth,
         "sharing": sharing,
         "recombine": novel,
-        "repeat": 0.8 * logistic(-1.0 + 1.2 * depth),
+        "repeat": 0.85 * logistic(-1.0 + 1.5 * depth),
         "own": patents.self_share * np.exp(np.clip(0.35 * depth, -1.0, 1.0)),
         "near": patents.partner_share * np.exp(np.clip(0.8 * sharing, -2.0, 1.4)),
         "recent": 0.7 * logistic(-1.0 + youth),

@@ -189,7 +189,6 @@ def _formation(settings: WorldSettings, environment: Environment) -> dict[str, A
             "information technology, each side": plan.it_activity,
             "complementarity of profiles": plan.compl,
             "complementarity x information technology (mean of both)": plan.compl_it,
-            "complementarity x distance from the industry's profile (mean of both)": plan.gap_compl,
             "common_partner x (ln(1+km) - 6)": plan.common_distance,
             "pair across a border x pilot, each side": plan.pilot_foreign,
             "shock of a partner x (sh - .6), each side (t-1)": plan.shock_holes,

@@ -139,6 +139,7 @@ def _live(
             settings, scene, stock, new_rows, pairs, row
         )
         x["ties"] = np.log1p(x["deg"]) - scene.centres.log1p_deg
+        x["holes"] = x["sh"] - scene.centres.sh
         index_before = index(settings.outcome, scene.centres, x) + further_index(
             settings.further, x)  # fmt: skip
         quality = quality_index(settings.quality, x)

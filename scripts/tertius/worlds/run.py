@@ -117,7 +117,8 @@ def judged(root: Path, run: Run, folder: Path) -> Judged:
 
 
 def lay_out(root: Path, run: Run, folder: Path) -> None:
-    """Copy the project and declare the world as a study that extends the demo."""
+    """Copy the project and declare the world as a study: the demo's settings, and of its networks
+    only the focal one, for no claim looks at another."""
     folder.mkdir(parents=True)
     for part in PARTS:
         source = root / part
@@ -125,8 +126,10 @@ def lay_out(root: Path, run: Run, folder: Path) -> None:
             shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, folder / part)
+    demo = yaml.safe_load((root / "config" / "studies" / "demo.yaml").read_text(encoding="utf-8"))
     study = {
-        "extends": "demo",
+        **demo,
+        "networks": {demo["focal"]: demo["networks"][demo["focal"]]},
         "title": {"en": f"World {run.name}", "zh": run.name},
         "seed": run.seed,
         "truth": None,
