@@ -127,7 +127,12 @@ class _Told:
             words=rows["verdict"].to_numpy(),
             z=z * np.where(numbers["estimate"] < 0.0, -1.0, 1.0),
             effect=np.log1p(np.maximum(numbers["effect"], -0.99)),
-            error=np.log1p(numbers["effect_mde"]) / minimum_detectable_effect(1.0),
+            # A detectable share of 0 tells no standard error.
+            error=np.where(
+                numbers["effect_mde"] > 0.0,
+                np.log1p(numbers["effect_mde"]) / minimum_detectable_effect(1.0),
+                np.nan,
+            ),
             firms=numbers["n_firms"],
             critical=float(stats.norm.isf(alpha / 2.0 / size)),
         )
