@@ -52,9 +52,9 @@ def _sentences(curves: pl.DataFrame, partners: pl.DataFrame) -> list[str]:
         worth, harm = (partners.filter(test).height for test in
                        (pl.col("conf_low") > 0.0, pl.col("conf_high") < 0.0))  # fmt: skip
         told.append(
-            f"Of {count(partners.height)} partners of a firm in the last year the position model "
-            f"expects {count(worth)} to add to its outcome and {count(harm)} to take from it, with "
-            "intervals on one side of 0; the partner's own knowledge is left out (a proxy)."
+            f"Of {count(partners.height)} ties in the last year, seen from either end, the position "
+            f"model expects {count(worth)} to add to the outcome and {count(harm)} to take from it, "
+            "with intervals on one side of 0; the partner's own knowledge is left out (a proxy)."
         )
     return told
 
@@ -99,8 +99,8 @@ def _firms(firms: pl.DataFrame) -> Grid:
         .iter_rows(named=True)
     )
     return Grid(
-        title="Firms that would lose most to removal by betweenness",
-        heads=("Firm", "Partners", "Reach", "Keeps, at random", "Keeps, by betweenness"),
+        title="Organisations that would lose most to removal by betweenness",
+        heads=("Organisation", "Partners", "Reach", "Keeps, at random", "Keeps, by betweenness"),
         rows=rows,
         numeric=frozenset({1, 2, 3, 4}),
     )
@@ -125,7 +125,7 @@ def _partners(partners: pl.DataFrame) -> Grid:
     )
     return Grid(
         title="Contribution of single partners: least and most",
-        heads=("Firm", "Partner", "Partners", "Contribution", "95 % interval"),
+        heads=("Organisation", "Partner", "Partners", "Contribution", "95 % interval"),
         rows=rows,
         numeric=frozenset({2, 3, 4}),
         note="Contribution: expected outcome with the partner over that without it, less 1 (degree "

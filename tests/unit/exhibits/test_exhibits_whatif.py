@@ -44,7 +44,7 @@ def test_sentences_tell_the_second_share_and_count_one_sided_intervals() -> None
     assert "10.0\u00a0% of the nodes fall out at random" in first
     assert "keep 90.0\u00a0%" in first
     assert "by betweenness, the others keep 80.0\u00a0%" in second
-    assert "expects 2 to add to its outcome and 2 to take from it" in third
+    assert "expects 2 to add to the outcome and 2 to take from it" in third
 
 
 def test_worst_come_first_and_long_lists_show_both_ends() -> None:
