@@ -52,9 +52,10 @@ def _sentences(curves: pl.DataFrame, partners: pl.DataFrame) -> list[str]:
         worth, harm = (partners.filter(test).height for test in
                        (pl.col("conf_low") > 0.0, pl.col("conf_high") < 0.0))  # fmt: skip
         told.append(
-            f"Of {count(partners.height)} ties in the last year, seen from either end, the model of "
-            f"position expects {count(worth)} to add to the outcome and {count(harm)} to take from "
-            "it, with intervals on one side of 0; the partner's own knowledge is left out (a proxy)."
+            f"Of {count(partners.height)} ties in the last year, seen from either end, the "
+            f"position model expects {count(worth)} to add to the outcome and {count(harm)} "
+            "to take from it, with intervals on one side of 0; the partner's own knowledge is "
+            "left out (a proxy)."
         )
     return told
 
