@@ -52,7 +52,8 @@ def fault_section(
     for claim in claims:
         cells = [_cell(found.get((claim, f)), rows.get((claim, f))) for f in faults]
         lines.append(f"| {claim} | {truths.get(claim, '')} | {' | '.join(cells)} |")
-    return "\n" + "\n".join(lines) + "\n"
+    figure = "![estimates as faults grow](faults/attenuation.svg)"
+    return "\n" + "\n".join([figure, "", *lines]) + "\n"
 
 
 def _cell(tolerance: int | None, slope: float | None) -> str:
