@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tertius.kernels import Workers, even_spans, kernel, run_blocks
+from tertius.kernels import Workers, deal, even_spans, kernel, run_blocks
 
 Ints = NDArray[np.int64]
 Counts = NDArray[np.int32]
@@ -186,8 +186,7 @@ def _deal(
     n_years = int(year.max()) - first + 1
     spans = even_spans(np.arange(record.size + 1))
     counted = np.array(workers.run(lambda s: year_counts(s[0], s[1], year, first, n_years), spans))
-    before = np.cumsum(counted.T.ravel()) - counted.T.ravel()
-    start = np.ascontiguousarray(before.reshape(counted.T.shape).T)
+    start, bounds = deal(counted)
     packed = np.empty(record.size, np.int64)
     workers.run(
         lambda k: deal_rows(
@@ -195,7 +194,7 @@ def _deal(
         ),
         range(len(spans)),
     )
-    return packed, np.r_[start[0], record.size]
+    return packed, bounds
 
 
 def skipped_frame(record: Iterable[int], year: Iterable[int], size: Iterable[int]) -> pl.DataFrame:

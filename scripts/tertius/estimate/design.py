@@ -225,20 +225,20 @@ def _status(variable: str) -> str:
 
 def panel_columns(spec: ModelSpec) -> list[str]:
     """The columns of a panel that the design of a model is made from, each once."""
+    part = [] if spec.part is None else [spec.part[0], _status(spec.part[0])]
+    return list(dict.fromkeys([*_design_columns(spec), "in_sample", *part]))
+
+
+def _design_columns(spec: ModelSpec) -> list[str]:
     values = [*spec.variables, *spec.option_variables, spec.outcome_column]
-    if spec.part is not None:
-        values.append(spec.part[0])
-    named = ["org_id", "year", "in_sample", spec.sample, *_plain_columns(spec)]
-    return list(dict.fromkeys([*named, *values, *map(_status, values)]))
+    return ["org_id", "year", spec.sample, *_plain_columns(spec), *values, *map(_status, values)]
 
 
 def _check_columns(panel: pl.DataFrame, spec: ModelSpec) -> bool:
     """Every needed column is there, and (org_id, year) is a key; whether rows are sorted by it."""
-    values = [*spec.variables, *spec.option_variables, spec.outcome_column]
-    needed = ["org_id", "year", spec.sample, *_plain_columns(spec), *values, *map(_status, values)]
     problems = [
         Problem(f"panel.{name}", "the column is absent", did_you_mean(name, panel.columns))
-        for name in dict.fromkeys(needed)
+        for name in dict.fromkeys(_design_columns(spec))
         if name not in panel.columns
     ]
     is_sorted = not problems and _rises(panel)
