@@ -38,6 +38,7 @@ def main(
     exhibits: list[Mapping[str, Any]],
     packages: list[str],
     identity: Path | None = None,
+    survey: Path | None = None,
     stages: Mapping[str, list[Mapping[str, Any]]] | None = None,
     outcomes: Mapping[str, str] | None = None,
     multiverse: Sequence[Path] = (),
@@ -59,11 +60,8 @@ def main(
         facts={path.stem.removesuffix("_facts"): pl.read_parquet(path) for path in facts},
         verdicts=pl.read_csv(verdicts, infer_schema_length=None),
         cards=json.loads(cards.read_text("utf-8")),
-        identity={
-            path.stem: pl.read_csv(path, infer_schema_length=None)
-            for path in (sorted(identity.glob("*.csv")) if identity else ())
-            if path.stem != "matches"
-        },
+        identity={name: frame for name, frame in tables_of(identity).items() if name != "matches"},
+        survey=tables_of(survey),
         ledgers={path.stem: json.loads(path.read_text("utf-8")) for path in ledgers},
         tables={
             path.stem: fragment_of_page(path.read_text("utf-8"))
@@ -82,6 +80,12 @@ def main(
     content = build_content(inputs)
     text = render_report(content, build_arguments(inputs, content))
     write_bytes(page, text.encode("utf-8"))
+
+
+def tables_of(folder: Path | None) -> dict[str, pl.DataFrame]:
+    """The CSV files of a folder by name."""
+    paths = sorted(folder.glob("*.csv")) if folder else []
+    return {path.stem: pl.read_csv(path, infer_schema_length=None) for path in paths}
 
 
 def images_by_id(paths: list[Path]) -> dict[str, dict[str, bytes]]:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tertius.exhibits.survey import survey_tables
 from tertius.problems import InputError
 from tertius.simulate.survey import survey_answers, survey_key
 from tertius.survey import (
     average_variance,
+    common_method,
     confirm,
     cronbach_alpha,
     harman_share,
@@ -22,6 +24,8 @@ from tertius.survey import (
     marker_adjusted,
     nearest_wave,
     omega,
+    pairwise_correlations,
+    scale_correlations,
     scale_report,
     scale_scores,
     scored_items,
@@ -183,11 +187,15 @@ def test_models_without_information_are_refused():
 
 
 def test_common_method_is_found_where_it_is():
-    loadings, groups = [0.7, 0.7, 0.7, 0.7, 0.7, 0.7], [0, 0, 0, 1, 1, 1]
+    # Unequal loadings: equal ones leave a method factor and the factors' correlation alike.
+    loadings, groups = [0.8, 0.6, 0.4, 0.75, 0.7, 0.5], [0, 0, 0, 1, 1, 1]
     clean = _implied(loadings, groups, 0.0)
     common = clean + 0.15
     np.fill_diagonal(common, 1.0)
-    assert latent_method(clean, groups, 300).share == pytest.approx(0.0, abs=1e-4)
+    assert latent_method(clean, groups, 300).share == pytest.approx(0.0, abs=1e-3)
+    found = latent_method(common, groups, 300)
+    assert found.share == pytest.approx(0.15, abs=1e-3)
+    assert found.chi2 > latent_method(clean, groups, 300).chi2
     assert harman_share(np.eye(4)) == pytest.approx(0.25)
     assert harman_share(common) > harman_share(clean)
     adjusted = marker_adjusted(np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.3], [0.2, 0.3, 1.0]]), 2)
@@ -215,14 +223,118 @@ def test_the_report_flags_weak_scales_and_the_validation_correlates():
     assert good["alpha"] > 0.9
     assert good["flags"] == ""
     assert "alpha" in bad["flags"].split()
-    small = scale_report(scored_items(_answers(rows), key), key, least=500)
-    assert small["omega"].null_count() == 2
+    assert good["model"] == bad["model"] == "joint"
+    assert good["n_pairs"] == 200
+    assert good["htmt_with"] == "b"
     x = np.arange(30.0)
-    panel = pl.DataFrame({"sv": x, "proxy": x**3, "flat": np.ones(30)})
-    table = validation(panel, {"sv": "proxy"})
-    assert table.row(0)[:3] == ("sv", "proxy", 30)
+    panel = pl.DataFrame({"org_id": ["F", "G"] * 15, "sv": x, "proxy": x**3, "flat": np.ones(30)})
+    table = validation(panel, [("sv", "proxy")])
+    assert table.row(0)[:4] == ("sv", "proxy", 30, 2)
     assert table["spearman"].item() == pytest.approx(1.0)
-    assert validation(panel, {"sv": "flat"})["pearson"].item() is None
+    assert validation(panel, [("sv", "flat")])["pearson"].item() is None
+
+
+def test_correlations_of_pairs_by_hand():
+    x = np.array([[1.0, 2.0, np.nan], [2.0, 1.0, 1.0], [3.0, 3.0, 2.0], [4.0, np.nan, 9.0]])
+    r, n = pairwise_correlations(x)
+    assert n == 2
+    assert r[0, 1] == pytest.approx(np.corrcoef(x[:3, 0], x[:3, 1])[0, 1])
+    assert r[0, 2] == pytest.approx(np.corrcoef(x[1:, 0], x[1:, 2])[0, 1])
+    assert r.diagonal().tolist() == [1.0, 1.0, 1.0]
+    whole = np.random.default_rng(1).normal(size=(40, 3)) + 1e4
+    r, n = pairwise_correlations(whole)
+    assert n == 40
+    assert r == pytest.approx(np.corrcoef(whole.T), abs=1e-9)
+    # A weight of 2 is a row written twice.
+    heavy, _ = pairwise_correlations(x, [1, 2, 1, 1])
+    assert heavy == pytest.approx(pairwise_correlations(x[[0, 1, 1, 2, 3]])[0])
+    flat, _ = pairwise_correlations(np.ones((5, 2)))
+    assert np.isnan(flat).all()
+
+
+def _simulated(n_firms, blank):
+    rng = np.random.default_rng(7)
+    traits = pl.DataFrame(
+        {"org_id": [f"o{k:04d}" for k in range(n_firms)],
+         "year": pl.Series([2005] * n_firms, dtype=pl.Int32),
+         "trust": rng.normal(size=n_firms)}
+    ).with_columns(commit=pl.col("trust"))  # fmt: skip
+    answers = survey_answers(traits, [2005], rng, response=0.9, blank=blank)
+    return scored_items(answers, survey_key()), survey_key()
+
+
+def test_blank_answers_leave_the_planted_model():
+    # Loadings .8 and method .2 are planted; one answer in ten is blank, so that almost nobody
+    # answers all 75 items.
+    items, key = _simulated(1200, 0.1)
+    report = scale_report(items, key)
+    assert set(report["model"]) == {"joint"}
+    assert report["n"].min() < 400 < report["n_pairs"].min()
+    # The items are rounded to seven points, which takes a little of .8^2 + .2^2.
+    assert report["ave"].to_numpy() == pytest.approx(0.66, abs=0.06)
+    assert report["rmsea"][0] < 0.02
+    assert report["cfi"][0] > 0.98
+    same = report.filter(pl.col("scale").is_in(["trust", "commit"]))
+    assert same["htmt"].to_list() == pytest.approx([1.0, 1.0], abs=0.03)
+    assert same["flags"].to_list() == ["htmt", "htmt"]
+    assert (
+        report.filter(~pl.col("scale").is_in(["trust", "commit"]))["flags"].to_list() == [""] * 13
+    )
+
+
+def test_few_answers_leave_each_scale_alone():
+    items, key = _simulated(200, 0.0)
+    report = scale_report(items, key)
+    assert set(report["model"]) == {"alone"}
+    three = report.filter(items=3)
+    assert three["omega"].null_count() == 0
+    assert three["cfi"].null_count() == three.height  # three loadings fit any correlations
+    assert report.filter(pl.col("items") > 3)["rmsea"].max() < 0.08
+    none = scale_report(items.head(0), key)
+    assert none["model"].null_count() == none["alpha"].null_count() == none.height
+    assert common_method(items, key)["value"].null_count() == 5
+
+
+def test_the_method_factor_of_a_simulated_survey_is_found():
+    items, key = _simulated(1200, 0.05)
+    first, method, fall, p, _ = common_method(items, key)["value"].to_list()
+    assert 0.1 < first < 0.3
+    assert method == pytest.approx(0.04, abs=0.06)
+    assert fall >= 0
+    assert 0 <= p <= 1
+    pairs = scale_correlations(items, key, "maror")
+    row = pairs.filter(scale="commit", other="trust").row(0, named=True)
+    others = pairs.filter((pl.col("scale") == "maror") | (pl.col("other") == "maror"))
+    base = others["r"].abs().min()
+    assert row["r_adjusted"] == pytest.approx((row["r"] - base) / (1 - base))
+    assert others["r_adjusted"].null_count() == 14
+    assert scale_correlations(items, key)["r_adjusted"].null_count() == 15 * 14 / 2
+
+
+def test_the_tables_of_a_survey_stand_beside_the_panel():
+    key = survey_key()
+    answers = survey_answers(
+        pl.DataFrame({"org_id": ["F"] * 40, "year": pl.Series([2005] * 40, dtype=pl.Int32)}),
+        [2005], np.random.default_rng(1), response=1.0,
+    )  # fmt: skip
+    x = np.arange(60.0)
+    panel = pl.DataFrame(
+        {"org_id": ["F", "G"] * 30, "in_sample": [True] * 40 + [False] * 20,
+         "sv_trust": x, "gov_r": x, "sv_routine": x[::-1], "routine": x}
+    )  # fmt: skip
+    tables = {"survey_firm": answers.unique(["org_id", "item_id"]), "survey_key": key}
+    words = {
+        "survey": {"trust": "sv_trust", "kshare": "sv_kshare", "routine": "sv_routine"},
+        "phrases": {"trust": ["gov_r", "sv_trust"]},
+    }
+    assert survey_tables({}, panel, words) == {}
+    found = survey_tables(tables, panel, words)["validation"]
+    assert found.select("survey", "proxy", "n").rows() == [
+        ("sv_routine", "routine", 40), ("sv_trust", "gov_r", 40)
+    ]  # fmt: skip
+    assert found["pearson"].to_list() == pytest.approx([-1.0, 1.0])
+    with pytest.raises(InputError, match=r"'maro' is no scale of the survey.*maror"):
+        survey_tables(tables, panel, words, marker="maro")
 
 
 def test_a_simulated_survey_gives_its_scales_back():

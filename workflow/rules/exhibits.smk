@@ -71,6 +71,7 @@ rule write_report:
         ),
         ledgers=LEDGERS,
         identity=f"{RESULTS}/identity",
+        survey=f"{RESULTS}/survey",
         truth=TRUTH,
         multiverse=[f"{RESULTS}/multiverse/{claim}.json" for claim in VARIED],
         curves=[f"{RESULTS}/figures/multiverse_{claim}.svg" for claim in VARIED],

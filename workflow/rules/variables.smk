@@ -46,3 +46,21 @@ rule build_panel:
         unit=STUDY.unit,
     script:
         "../../scripts/build_panel.py"
+
+
+rule report_survey:
+    input:
+        tables=f"{DATA}/tables",
+        panel=f"{DATA}/panel.parquet",
+        constructs=str(ROOT / "config" / "constructs.yaml"),
+    output:
+        folder=directory(f"{RESULTS}/survey"),
+    log:
+        f"{LOGS}/report_survey.log",
+    benchmark:
+        f"{BENCHMARKS}/report_survey.tsv"
+    params:
+        **settings("survey"),
+        code=code("report_survey"),
+    script:
+        "../../scripts/report_survey.py"

@@ -30,6 +30,7 @@ from tertius.exhibits.labels import Labels, network_words
 from tertius.exhibits.multiverse import multiverse_block
 from tertius.exhibits.results import ModelResults
 from tertius.exhibits.style import count, interval, minus, p_relation, real
+from tertius.exhibits.survey import survey_grids
 from tertius.exhibits.truth import Comparison, Plant
 from tertius.exhibits.whatif import STEM as WHATIF
 from tertius.exhibits.whatif import whatif_block
@@ -61,10 +62,10 @@ class ReportInputs:
     `settings` is the resolved study as plain data; `claims` maps an id to its registry entry;
     `facts` a network to its whole-network facts by year; `tables` and `figures` an exhibit to its
     HTML fragment or image (png, svg) bytes; `plant` is empty where there is no truth; `identity`
-    holds the tables of the identity step by name. `stages` are the stages of each paper's argument,
-    `outcomes` the outcome of each model. `multiverse` holds the summaries that were made, by claim;
-    their curves are figures called `multiverse_<claim>`. `cards` are the claim cards, `whatif`
-    the tables of the removals, empty where none were made.
+    and `survey` hold the tables of these steps by name. `stages` are the stages of each paper's
+    argument, `outcomes` the outcome of each model. `multiverse` holds the summaries that were made,
+    by claim; their curves are figures called `multiverse_<claim>`. `cards` are the claim cards,
+    `whatif` the tables of the removals, empty where none were made.
     """
 
     study: str
@@ -84,6 +85,7 @@ class ReportInputs:
     versions: Mapping[str, str]
     plant: Plant = field(default_factory=Plant)
     identity: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    survey: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     stages: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     outcomes: Mapping[str, str] = field(default_factory=dict)
     multiverse: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -133,6 +135,7 @@ def build_content(inputs: ReportInputs) -> ReportContent:
         statuses=grids.statuses_grid(sample, used, labels),
         ledgers=grids.ledger_grids(inputs.ledgers),
         identity=identity_grids(inputs.identity),
+        survey=survey_grids(inputs.survey, labels),
         models=grids.models_grid(results, labels),
         model_links=tuple((name, _model_links(name)) for name in estimated),
         audit=tuple(Link(text, f"../audit/{name}") for text, name in AUDIT_FILES),

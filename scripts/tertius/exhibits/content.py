@@ -200,6 +200,7 @@ class ReportContent:
     statuses: Grid
     ledgers: tuple[Grid, ...]
     identity: tuple[Grid, ...]
+    survey: tuple[Grid, ...]
     models: Grid
     model_links: tuple[tuple[str, tuple[Link, ...]], ...]
     audit: tuple[Link, ...]

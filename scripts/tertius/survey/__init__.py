@@ -7,14 +7,21 @@ from tertius.survey.common_method import (
     marker_adjusted,
 )
 from tertius.survey.factors import Factors, confirm
-from tertius.survey.reliability import average_variance, cronbach_alpha, htmt, omega
-from tertius.survey.report import scale_report, validation
+from tertius.survey.reliability import (
+    average_variance,
+    cronbach_alpha,
+    htmt,
+    omega,
+    pairwise_correlations,
+)
+from tertius.survey.report import common_method, scale_correlations, scale_report, validation
 from tertius.survey.scoring import item_matrix, nearest_wave, scale_scores, scored_items
 
 __all__ = [
     "Factors",
     "LatentMethod",
     "average_variance",
+    "common_method",
     "confirm",
     "cronbach_alpha",
     "harman_share",
@@ -24,6 +31,8 @@ __all__ = [
     "marker_adjusted",
     "nearest_wave",
     "omega",
+    "pairwise_correlations",
+    "scale_correlations",
     "scale_report",
     "scale_scores",
     "scored_items",

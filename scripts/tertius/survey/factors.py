@@ -57,7 +57,8 @@ def confirm(
     """Fit one factor a scale, each item on its own, factors correlated. Joreskog (1969).
 
     Maximum likelihood: ln|Sigma| + tr(S Sigma^-1) - ln|S| - p. The fit uses correlations and is
-    scaled back, which leaves it unchanged.
+    scaled back, which leaves it unchanged. Correlations of the factors are inner products of unit
+    vectors, so that no step leaves the positive definite ones.
 
     Args:
         covariance: items x items, positive definite.
@@ -81,12 +82,13 @@ def confirm(
     if sign <= 0:
         raise ValueError("the covariance of the items is not positive definite")
     start = np.concatenate(
-        [np.full(p, 0.7), np.full(p, np.log(0.5)), np.full(k * (k - 1) // 2, 0.3)]
+        [np.full(p, 0.7), np.full(p, np.log(0.5)), np.full(k * (k - 1) // 2, 0.1)]
         + ([np.array([0.1])] if method_factor else [])
     )
     found = minimize(
         _discrepancy, start, args=(r, group, k, method_factor, log_s), jac=True, method="L-BFGS-B",
-        bounds=_bounds(p, k, method_factor), options={"maxiter": 5000, "ftol": 1e-14, "gtol": 1e-8},
+        bounds=_bounds(p, k, method_factor),
+        options={"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-12, "gtol": 1e-8},
     )  # fmt: skip
     return _result(found.x, float(found.fun), bool(found.success), r, group, k, n, df, scale)
 
@@ -94,8 +96,17 @@ def confirm(
 def _bounds(p: int, k: int, method_factor: bool) -> list[tuple[float | None, float | None]]:
     free: list[tuple[float | None, float | None]] = [(None, None)] * p
     variances: list[tuple[float | None, float | None]] = [(np.log(1e-6), None)] * p
-    between: list[tuple[float | None, float | None]] = [(-0.999, 0.999)] * (k * (k - 1) // 2)
+    between: list[tuple[float | None, float | None]] = [(None, None)] * (k * (k - 1) // 2)
     return free + variances + between + ([(0.0, None)] if method_factor else [])
+
+
+def _directions(x: Reals, p: int, k: int) -> tuple[Reals, Reals]:
+    """Unit vectors of the factors (rows, lower triangular) and their lengths before."""
+    v = np.eye(k)
+    at = np.tril_indices(k, -1)
+    v[at] = x[2 * p : 2 * p + at[0].size]
+    length = np.sqrt((v**2).sum(axis=1))
+    return v / length[:, None], length
 
 
 def _implied(
@@ -106,11 +117,10 @@ def _implied(
     load = np.zeros((p, k))
     load[np.arange(p), group] = x[:p]
     theta = np.exp(x[p : 2 * p])
-    phi = np.eye(k)
-    at = np.triu_indices(k, 1)
-    phi[at] = x[2 * p : 2 * p + at[0].size]
-    phi = phi + phi.T - np.eye(k)
-    method = float(x[-1]) if x.size > 2 * p + at[0].size else 0.0
+    unit, _ = _directions(x, p, k)
+    phi = unit @ unit.T
+    np.fill_diagonal(phi, 1.0)
+    method = float(x[-1]) if x.size > 2 * p + k * (k - 1) // 2 else 0.0
     sigma = load @ phi @ load.T + np.diag(theta) + method**2
     return load, phi, theta, sigma, method
 
@@ -120,14 +130,19 @@ def _discrepancy(
 ) -> tuple[float, Reals]:
     load, phi, theta, sigma, method = _implied(x, group, k)
     sign, log_sigma = np.linalg.slogdet(sigma)
-    if sign <= 0 or np.linalg.eigvalsh(phi)[0] <= 0:
+    if sign <= 0:
         return _WORST, np.zeros_like(x)
     inverse = np.linalg.inv(sigma)
     value = log_sigma + float(np.trace(r @ inverse)) - log_s - r.shape[0]
     g = inverse @ (sigma - r) @ inverse
     by_load = 2.0 * (g @ load @ phi)[np.arange(group.size), group]
-    by_phi = 2.0 * (load.T @ g @ load)[np.triu_indices(k, 1)]
-    parts = [by_load, np.diag(g) * theta, by_phi]
+    by_phi = 2.0 * (load.T @ g @ load)
+    np.fill_diagonal(by_phi, 0.0)
+    unit, length = _directions(x, group.size, k)
+    by_unit = by_phi @ unit
+    along = (by_unit * unit).sum(axis=1, keepdims=True)
+    by_between = ((by_unit - along * unit) / length[:, None])[np.tril_indices(k, -1)]
+    parts = [by_load, np.diag(g) * theta, by_between]
     if method_factor:
         parts.append(np.array([2.0 * method * float(g.sum())]))
     return float(value), np.concatenate(parts)

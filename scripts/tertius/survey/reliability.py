@@ -19,6 +19,35 @@ def covariance(answers: ArrayLike, weights: ArrayLike | None = None) -> Reals:
     return np.asarray((centred * w[:, None]).T @ centred / (w.sum() - 1.0))
 
 
+def pairwise_correlations(
+    answers: ArrayLike, weights: ArrayLike | None = None
+) -> tuple[Reals, int]:
+    """Correlations of the items over the rows that answer both, and the fewest such rows.
+
+    With every answer given these are the usual correlations and the number of rows. NaN for items
+    without variance. The fewest rows stand for N in a factor model: Marsh (1998).
+
+    Args:
+        answers: rows x items, NaN where blank.
+        weights: weights of the rows.
+    """
+    x = np.asarray(answers, dtype=float)
+    w = np.ones(x.shape[0]) if weights is None else np.asarray(weights, dtype=float)
+    given = np.isfinite(x)
+    # Centred first: sums of squares of raw answers would cancel digits.
+    z = np.where(given, x - np.nanmean(x, axis=0), 0.0) if x.shape[0] else x
+    both = given.astype(float)
+    weighted = both * w[:, None]
+    total = weighted.T @ both
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (z * w[:, None]).T @ both / total
+        square = (z**2 * w[:, None]).T @ both / total - mean**2
+        product = (z * w[:, None]).T @ z / total - mean * mean.T
+        r = product / np.sqrt(square * square.T)
+    np.fill_diagonal(r, np.where(np.isfinite(np.diag(r)), 1.0, np.nan))
+    return np.asarray(r), int((both.T @ both).min()) if x.size else 0
+
+
 def cronbach_alpha(answers: ArrayLike, weights: ArrayLike | None = None) -> float:
     """k/(k-1) (1 - sum of item variances / variance of the sum); at most 1. Cronbach (1951).
 

@@ -125,19 +125,23 @@ def nearest_wave(scores: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
 
 
 def item_matrix(
-    items: pl.DataFrame, names: Sequence[str]
+    items: pl.DataFrame, names: Sequence[str], *, complete: bool = True
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Complete answers to some items: rows (unit x wave) x items, and the weights of the rows.
+    """Answers to some items: rows (unit x wave) x items, and the weights of the rows.
 
-    Rows with a missing item are left out.
+    Args:
+        items: `scored_items`.
+        names: items; no rows where the survey asks none of one.
+        complete: leave out rows with a missing item; else these are NaN.
     """
     wide = items.filter(pl.col("item_id").is_in(list(names))).pivot(
         on="item_id", index=["org_id", "wave"], values="score"
     )
-    weights = items.group_by("org_id", "wave").agg(pl.col("weight").fill_null(1.0).mean())
-    present = [name for name in names if name in wide.columns]
-    if len(present) < len(names):
+    if not set(names) <= set(wide.columns):
         return np.empty((0, len(names))), np.empty(0)
-    full = wide.join(weights, on=["org_id", "wave"]).drop_nulls(list(names))
-    full = full.sort("org_id", "wave")
-    return full.select(names).to_numpy().astype(float), full["weight"].to_numpy().astype(float)
+    weights = items.group_by("org_id", "wave").agg(pl.col("weight").fill_null(1.0).mean())
+    rows = wide.join(weights, on=["org_id", "wave"]).sort("org_id", "wave")
+    if complete:
+        rows = rows.drop_nulls(list(names))
+    answers = rows.select(pl.col(names).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    return answers, rows["weight"].to_numpy().astype(float)

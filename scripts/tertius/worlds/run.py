@@ -123,7 +123,8 @@ def lay_out(root: Path, run: Run, folder: Path) -> None:
     for part in PARTS:
         source = root / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            # With the compiled kernels, whose cache looks at the time of the source.
+            shutil.copytree(source, folder / part)
         else:
             shutil.copy2(source, folder / part)
     demo = yaml.safe_load((root / "config" / "studies" / "demo.yaml").read_text(encoding="utf-8"))
