@@ -20,11 +20,14 @@ BEGIN, END = "<!-- power: begin (scripts/write_power.py) -->", "<!-- power: end 
 def main(*, firms: int, alpha: float = 0.05) -> None:
     """The table of powers beside the page, and the page."""
     files, schema = claim_files(ROOT)
-    shapes = {c.id: c.test.shape for c in load_claims(files, schema).claims if c.test}
+    claims = [claim for claim in load_claims(files, schema).claims if claim.test]
+    shapes = {claim.id: claim.test.shape for claim in claims if claim.test}
+    testability = {claim.id: claim.testability for claim in claims}
     verdicts = stored(ROOT / "docs" / "power", f"demo-{firms}")
     if verdicts is None:
         raise SystemExit("no seed is stored yet: make power")
     powers = claim_powers(verdicts, planted_truths(), shapes, alpha)
+    powers = powers.with_columns(testability=pl.col("claim_id").replace_strict(testability))
     powers.write_csv(ROOT / "docs" / "power" / f"demo-{firms}.csv", float_precision=4)
     powers = powers.join(own_verdicts(), on="claim_id", how="left").with_columns(
         matches=pl.col("verdict") == pl.col("truth").replace_strict(WANTED)
@@ -47,6 +50,8 @@ def planted_truths() -> dict[str, str]:
 def own_verdicts() -> pl.DataFrame:
     """Verdicts of the demo as it was last run."""
     path = ROOT / "results" / "demo" / "verdicts" / "verdicts.csv"
+    if not path.is_file():
+        raise SystemExit(f"no {path.relative_to(ROOT)}: run the demo first, make")
     return pl.read_csv(path, infer_schema_length=None).select("claim_id", "verdict")
 
 

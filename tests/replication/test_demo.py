@@ -14,6 +14,7 @@ from scipy import stats
 
 from tertius.simulate.outcome import planted_at
 from tertius.worlds.power import WANTED
+from tertius.worlds.power_page import POWERED, RECORDS
 from tests.project import Project, copy_project
 
 PLANTED = (
@@ -116,6 +117,19 @@ def test_nine_verdicts_in_ten_are_those_of_the_planted_truth(demo: Project, root
     assert len(supported) <= 0.05 * len(false), supported
     why = yaml.safe_load((root / "docs" / "power" / "explanations.yaml").read_text("utf-8"))
     assert missed <= set(why), sorted(missed - set(why))
+
+
+def test_claims_with_power_get_the_verdict_of_the_planted_truth(demo: Project, root: Path) -> None:
+    # docs/power: share of simulated worlds of the demo's kind and size (make power).
+    powers = pl.read_csv(root / "docs" / "power" / "demo-1000.csv")
+    rows, truths = verdicts_of(demo), truths_of(demo)
+    assert dict(powers.select("claim_id", "truth").iter_rows()) == truths
+    judged = powers.filter(pl.col("testability").is_in(RECORDS))
+    assert judged.height == 149
+    powered = judged.filter(pl.col("power") > POWERED)["claim_id"].to_list()
+    assert len(powered) >= 100
+    right = {claim for claim in powered if rows[claim]["verdict"] == WANTED[truths[claim]]}
+    assert len(right) >= 0.9 * len(powered), sorted(set(powered) - right)
 
 
 def test_every_name_of_the_demo_finds_its_organisation(demo: Project) -> None:

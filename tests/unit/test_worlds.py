@@ -213,11 +213,14 @@ def test_the_page_counts_what_is_powered_and_explains_misses():
                    seeds("W", ["inconclusive"] * 2, 1.0, 0.1, 0.1)]),
         {"T": "true", "W": "true"}, {"T": "positive", "W": "positive"}, 0.05,
     ).with_columns(
-        verdict=pl.Series(["supported", "inconclusive"]), matches=pl.Series([True, False])
+        verdict=pl.Series(["supported", "inconclusive"]), matches=pl.Series([True, False]),
+        testability=pl.lit("archival"),
     )  # fmt: skip
     assert summary_of(powers) == {
-        "claims": 2, "powered": 1, "right": 1, "not_true": 0, "not_testable": 0,
+        "claims": 2, "judged": 2, "powered": 1, "right": 1, "not_true": 0, "not_testable": 0,
     }  # fmt: skip
+    surveyed = summary_of(powers.with_columns(testability=pl.lit("survey")))
+    assert (surveyed["judged"], surveyed["powered"]) == (0, 0)
     runs = pl.DataFrame({"seed": [1, 2], "draws": [99, 99], "seconds": [10.0, 10.0]})
     page = power_section(powers, {"W": "too small"}, runs)
     assert "| W | true | positive | 0.00 |" in page

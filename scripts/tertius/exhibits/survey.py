@@ -19,7 +19,7 @@ from tertius.survey import (
     validation,
 )
 
-FITS = ("alpha", "omega", "ave", "cfi", "rmsea", "srmr", "htmt")
+FITS = ("alpha", "omega", "ave", "cfi", "rmsea", "srmr")
 
 
 def survey_tables(
@@ -82,7 +82,7 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 def _scales(scales: pl.DataFrame) -> Grid:
     heads = ("Scale", "Items", "Answers", "Model", "α", "ω", "AVE", "CFI", "RMSEA", "SRMR", "HTMT",
-             "with", "Flags")  # fmt: skip
+             "Flags")  # fmt: skip
     rows = tuple(
         (
             row["scale"],
@@ -90,7 +90,7 @@ def _scales(scales: pl.DataFrame) -> Grid:
             count(row["n"]),
             row["model"] or "none",
             *(_number(row[name], 3) for name in FITS),
-            row["htmt_with"] or "",
+            f"{_number(row['htmt'], 3)} {row['htmt_with'] or ''}".strip(),
             (row["flags"] or "").replace(" ", ", "),
         )
         for row in scales.iter_rows(named=True)

@@ -55,7 +55,7 @@ SHAO: Mapping[str, Entry] = {
     "B36": ("false", (), "brokers among the partners follow size alone"),
     "B37": ("false", (), "newcomers act alike in all stages"),
     "B38": ("true", ("further.pdiv_squared",)),
-    "B39": ("true", ("hazard.young_formal",), "contracts keep the deals of the young, and ties pay"),
+    "B39": ("true", ("hazard.young_formal",), "contracts keep deals of the young, and ties pay"),
     "B40": ("false", (), "strategies act alike in all phases"),
     "B41": ("false", (), "strategies act alike in all phases"),
     "B42": ("false", (), "strategies act alike in all phases"),

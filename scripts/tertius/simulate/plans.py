@@ -54,7 +54,7 @@ class QualityPlan:
     breadth: float = 0.10
     depth: float = 0.05
     breadth_depth: float = 0.35
-    tdiv_squared: float = -0.12
+    tdiv_squared: float = -0.18
     turb_tdiv: float = 0.15
     khet: float = 0.0
     khet_squared: float = -0.12

@@ -11,11 +11,18 @@ POWERED = 0.8
 HEADS = ("claim", "truth", "shape", "power", "by", "mean z", "right in worlds", "demo", "why")
 
 
+RECORDS = ("archival", "proxy")
+"""Testability of the claims that the records of any study of the kind can judge."""
+
+
 def summary_of(powers: pl.DataFrame) -> dict[str, int]:
-    """Claims, those with power above `POWERED`, and how many of these the demo judges right."""
-    strong = powers.filter(pl.col("power") > POWERED)
+    """Claims, those that records judge, those of these with power above `POWERED`, and how many
+    of these the demo judges right."""
+    judged = powers.filter(pl.col("testability").is_in(RECORDS))
+    strong = judged.filter(pl.col("power") > POWERED)
     return {
         "claims": powers.height,
+        "judged": judged.height,
         "powered": strong.height,
         "right": int(strong["matches"].sum()),
         "not_true": powers.filter(pl.col("truth") != "true").height,
@@ -29,7 +36,7 @@ def power_section(
     """Summary and one line a claim, as markdown.
 
     Args:
-        powers: of `claim_powers`, with `verdict` and `matches` of the demo itself.
+        powers: of `claim_powers`, with `testability`, and the demo's `verdict` and `matches`.
         explanations: by claim.
         verdicts: stored rows, for the number of seeds and draws.
     """
@@ -41,8 +48,8 @@ def power_section(
         f"{float(np.median(verdicts['seconds'].to_numpy())):.0f} s a seed (median).",
         "",
         f"- {told['claims']} claims have a planted truth; {told['not_true']} are not true.",
-        f"- {told['powered']} have power above {POWERED:.0%}; of these the demo judges "
-        f"{told['right']} as planted ({share:.0%}).",
+        f"- Of the {told['judged']} archival and proxy claims {told['powered']} have power above "
+        f"{POWERED:.0%}; of these the demo judges {told['right']} as planted ({share:.0%}).",
         f"- {told['not_testable']} are not testable on the demo.",
         "",
         f"| {' | '.join(HEADS)} |",
