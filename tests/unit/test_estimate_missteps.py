@@ -131,6 +131,12 @@ def test_specification(rule: str, wrong: dict[str, Any], right: dict[str, Any]) 
     assert inspect_spec(resolve_from(stopping, dict.fromkeys(MISSTEPS, "off"))) == []
 
 
+def test_rules_see_lags_leads_and_other_networks() -> None:
+    for term in ("pdiv_l1", "pdiv__co_applicant", "pdiv_t1"):
+        assert "diversity_without_size" in ids(spec_of(terms=[term]))
+    assert "diversity_without_size" not in ids(spec_of(terms=["pdiv_l1", "log1p(psize_l1)"]))
+
+
 def test_all_specification_rules_are_tested() -> None:
     assert sorted(case[0] for case in SPECS) == sorted(SPEC_RULES)
 

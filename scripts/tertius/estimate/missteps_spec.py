@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from tertius.estimate.iv_roles import forbidden_terms
@@ -23,8 +24,8 @@ JOINT_OUTCOMES = ("pat", "cites5", "cwpat", "brk5")
 
 
 def code_of(variable: str) -> str:
-    """Codebook code of a variable declared on another network as ``code__network``."""
-    return variable.split("__", maxsplit=1)[0]
+    """Codebook code of a variable on another network (``code__network``), of a lag or a lead."""
+    return re.sub(r"_[lt]\d+$", "", variable.split("__", maxsplit=1)[0])
 
 
 def _codes(spec: ModelSpec) -> dict[str, str]:
