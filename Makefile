@@ -99,8 +99,7 @@ worlds: setup         ## judge seeds of all worlds of 2,000 firms; writes docs/w
 	$(BIN)/python scripts/write_worlds.py
 
 faults: setup         ## verdicts of the demo's world with faults in its records; writes docs/faults (goes on): [SEEDS=10]
-	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1000 --seeds $(SEEDS) --folder docs/faults \
-	  --faults name_splits name_merges missing_ends missing_citations missing_nodes missing_ties truncation
+	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1000 --seeds $(SEEDS) --folder docs/faults --faults all
 	$(BIN)/python scripts/write_faults.py
 
 data-section: setup   ## write the README's sections on data from config/sources.yaml

@@ -26,6 +26,7 @@ def main(
 
     With faults, every seed runs without one and with each at each rate.
     """
+    faults = list(FAULTS) if "all" in faults else faults
     kinds = [(None, 0), *((fault, percent) for fault in faults for percent in percents)]
     runs = [
         Run(world, firms, seed, draws, fault, percent)
@@ -44,6 +45,6 @@ if __name__ == "__main__":
     parser.add_argument("--draws", type=int, default=199)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "worlds")
-    parser.add_argument("--faults", nargs="*", default=[], choices=list(FAULTS))
+    parser.add_argument("--faults", nargs="*", default=[], choices=["all", *FAULTS])
     parser.add_argument("--percents", nargs="+", type=int, default=[5, 10, 20])
     main(**vars(parser.parse_args()))
