@@ -46,7 +46,7 @@ def test_defaults_are_written_out() -> None:
     study = load_study(ROOT, "demo")
     assert study.section("inference") == {
         "draws": 499,
-        "placebo_draws": 29,
+        "placebo_draws": 39,
         "alpha": 0.05,
         "sesoi": 0.05,
     }

@@ -98,7 +98,11 @@ SHAO: Mapping[str, Entry] = {
     "B68": ("false", (), "management and power over knowledge move nothing"),
     "B70": ("false", (), "holes do not decide who is chosen"),
     "B71": ("false", ("further.digital_pdiv",), "integration leaves the return to diversity alone"),
-    "B72": ("false", (), "the digital index leaves the return to the number of partners alone"),
+    "B72": (
+        "true",
+        ("further.digital_pdiv",),
+        "larger portfolios are more diverse, which pays less where all is digital",
+    ),
     "B73": ("false", (), "governance acts alike towards suppliers and rivals"),
     "B74": ("false", (), "classes under control are drawn like the others"),
     "B75": ("true", ("hazard.equity", "hazard.repeated")),

@@ -14,7 +14,7 @@ class FurtherPlan:
     shock: float = -0.40
     shock_deg: float = 0.22
     below_deg: float = -0.34
-    small_hub: float = 0.38
+    small_hub: float = 0.50
     small_subsidy: float = -0.24
     it_market: float = -0.22
     inst_breadth: float = -0.095
@@ -41,9 +41,9 @@ class FurtherPlan:
     sites: float = 0.16
     depth: float = 0.20
     sharing: float = 0.10
-    it_gov: float = 0.16
-    it_regional: float = 0.32
-    it_sharing: float = 0.25
+    it_gov: float = 0.22
+    it_regional: float = 0.42
+    it_sharing: float = 0.33
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,15 @@ class QualityPlan:
     breadth: float = 0.10
     depth: float = 0.05
     breadth_depth: float = 0.35
-    tdiv_squared: float = -0.18
+    tdiv_squared: float = -0.28
     turb_tdiv: float = 0.15
     khet: float = 0.0
     khet_squared: float = -0.12
     converge: float = 0.10
     it_converge: float = 0.16
     ip: float = 0.8
-    coop_fp: float = -0.25
-    coop_pp: float = -0.18
+    coop_fp: float = -0.35
+    coop_pp: float = -0.26
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ class TraitPlan:
     recent_pilot: float = 0.90
     recombine_sh: float = 0.60
     recombine_science: float = 0.40
-    recombine_ip: float = 0.50
+    recombine_ip: float = 0.70
     explore_breadth: float = 1.1
     joint_gov: float = 0.50
-    joint_gov_turb: float = 0.35
+    joint_gov_turb: float = 0.50
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class RecordPlan:
     cycle_sales: float = -0.10
     standard_deg: float = 0.20
     standard_large_spoke: float = 0.60
-    dispute_ip: float = -0.50
-    loss_ip: float = -1.3
+    dispute_ip: float = -0.70
+    loss_ip: float = -1.8
     domestic_deg: float = 0.02
     upstream_deg: float = 0.06
     admin_deg: float = 0.006

@@ -77,10 +77,10 @@ class FormationPlan:
     policy_traditional: float = 0.3
     policy_industry: float = 0.4
     turb: float = 0.38
-    it_activity: float = 0.2
+    it_activity: float = 0.25
     compl: float = 0.6
     compl_it: float = 1.8
-    common_distance: float = 0.14
+    common_distance: float = 0.20
     pilot_foreign: float = 1.2
     shock_holes: float = 2.2
     appeal_deg: float = 4.0
@@ -107,11 +107,11 @@ class HazardPlan:
     formal: float = -0.10
     formal_turb: float = -0.15
     gov_r_pdiv: float = -0.15
-    edens_complexity: float = -0.22
+    edens_complexity: float = -0.32
     equity: float = -0.40
     repeated: float = -0.30
     clauses: float = -0.10
-    young_formal: float = -1.2
+    young_formal: float = -1.6
     shock: float = 0.40
     shock_equity: float = -0.40
 
