@@ -109,8 +109,8 @@ def write_page(kept: Mapping[str, Any]) -> None:
         "# Variables: time and memory\n\nWritten by benchmarks/variables.py on generated studies "
         "of 20 years (benchmarks/study.py) that have every typed table. s: from the first table "
         "read to the whole frame of all variables, one process a size; s / (n ln n): by size, "
-        "relative to the smallest; MB: peak of the process, data included. Apart, on an analysis "
-        f"sample of about {SAMPLE} units: {', '.join(APART)}. "
+        "relative to the smallest; MB (of 2^20 bytes): peak of the process, data included. Apart, "
+        f"on an analysis sample of about {SAMPLE} units: {', '.join(APART)}. "
         f"Machine: {machine(['numpy', 'numba', 'polars', 'scipy'])}\n\n"
         + table(head, rows)
         + f"\nThe slowest at {sizes[-1]:,} units (what a variable shares with others counts for "
