@@ -1,12 +1,12 @@
 """Step: what identity did, for the report and for a person to review."""
 
-import shutil
 from pathlib import Path
 
 import polars as pl
 
 from tertius.exhibits.identity import coverage, method_counts, network_effects, samples
 from tertius.sources.store import read_folder
+from tertius.tables import write_csv_folder
 
 
 def main(*, reads: Path, matches: Path, review: Path, folder: Path) -> None:
@@ -29,13 +29,7 @@ def main(*, reads: Path, matches: Path, review: Path, folder: Path) -> None:
         "matches": found,
         "review": pl.read_parquet(review),
     }
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, frame in frames.items():
-        frame.write_csv(partial / f"{name}.csv", float_precision=6)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    write_csv_folder(frames, folder)
 
 
 if "snakemake" in globals():

@@ -1,6 +1,5 @@
 """Step: the scales of the study's survey, and how the proxies agree with them."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import yaml
 
 from tertius.exhibits.survey import survey_tables
 from tertius.sources.store import read_folder
+from tertius.tables import write_csv_folder
 
 
 def main(
@@ -27,13 +27,7 @@ def main(
     frames = survey_tables(
         read_folder(tables), pl.read_parquet(panel), words, marker=survey["marker"]
     )
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, frame in frames.items():
-        frame.write_csv(partial / f"{name}.csv", float_precision=6)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    write_csv_folder(frames, folder)
 
 
 if "snakemake" in globals():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -88,3 +89,16 @@ def test_a_file_that_is_no_such_table_is_told(tmp_path) -> None:
     tables.write_parquet(patents(), path)
     with pytest.raises(InputError, match="the columns are not those of the table 'patents'"):
         tables.read_table(path, "patents")
+
+
+def test_a_folder_of_csv_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "survey"
+    tables.write_csv_folder(
+        {"a": pl.DataFrame({"x": [1 / 3]}), "b": pl.DataFrame({"y": [1]})}, folder
+    )
+    assert (folder / "a.csv").read_text() == "x\n0.333333\n"
+    tables.write_csv_folder({"b": pl.DataFrame({"y": [2]})}, folder)
+    assert [path.name for path in folder.iterdir()] == ["b.csv"]
+    with pytest.raises(pl.exceptions.ComputeError):
+        tables.write_csv_folder({"c": pl.DataFrame({"nested": [[1]]})}, folder)
+    assert (folder / "b.csv").read_text() == "y\n2\n"

@@ -30,6 +30,7 @@ from tertius.tables.store import (
     StoredTables,
     read_table,
     read_tables,
+    write_csv_folder,
     write_parquet,
     write_table,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "read_table",
     "read_tables",
     "validate",
+    "write_csv_folder",
     "write_parquet",
     "write_table",
 ]

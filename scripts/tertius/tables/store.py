@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -76,3 +77,14 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     frame.write_parquet(partial, compression="zstd", statistics=False)
     partial.replace(path)
+
+
+def write_csv_folder(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Make a folder of one CSV a frame, in the place of what it held; never half of it."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, frame in frames.items():
+        frame.write_csv(partial / f"{name}.csv", float_precision=6)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
