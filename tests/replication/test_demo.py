@@ -121,7 +121,7 @@ def test_nine_verdicts_in_ten_are_those_of_the_planted_truth(demo: Project, root
 
 def test_claims_with_power_get_the_verdict_of_the_planted_truth(demo: Project, root: Path) -> None:
     # docs/power: share of simulated worlds of the demo's kind and size (make power).
-    powers = pl.read_csv(root / "docs" / "power" / "demo-1000.csv")
+    powers = pl.read_csv(root / "docs" / "power" / "demo-1300.csv")
     rows, truths = verdicts_of(demo), truths_of(demo)
     assert dict(powers.select("claim_id", "truth").iter_rows()) == truths
     judged = powers.filter(pl.col("testability").is_in(RECORDS))

@@ -119,7 +119,11 @@ SHAO: Mapping[str, Entry] = {
     ),
     "B79": ("true", ("further.it_gov", "further.it_regional", "further.it_sharing")),
     "B80": ("false", (), "ties among partners lower neither cost nor risk"),
-    "B81": ("false", (), "differences among partners do not raise the hit rate"),
+    "B81": (
+        "opposite",
+        ("quality.tdiv_squared",),
+        "larger portfolios are more diverse, and far from its best value patents are cited less",
+    ),
     "B82": (
         "true",
         ("hazard.edens",),
