@@ -104,18 +104,18 @@ def test_no_claim_that_records_can_judge_is_left_untested(demo: Project) -> None
         assert all(row[name] for name in ("n_obs", "estimate", "conf_low", "conf_high")), claim
 
 
-def test_nine_verdicts_in_ten_are_those_of_the_planted_truth(demo: Project, root: Path) -> None:
+def test_what_is_true_is_found_and_what_is_false_is_not(demo: Project, root: Path) -> None:
     rows, truths = verdicts_of(demo), truths_of(demo)
     right = {c for c, word in truths.items() if rows[c]["verdict"] == WANTED[word]}
-    missed = set(truths) - right
-    assert len(right) >= 0.88 * len(truths), sorted(missed)
     # What is told of true and opposite claims is found, not only what is told of false ones.
-    assert len({claim for claim in right if truths[claim] != "false"}) >= 70
-    # A miss is a claim whose test lacks power; what is false is not supported, but for chance.
+    assert len({claim for claim in right if truths[claim] != "false"}) >= 75
+    # What is false is not supported, but for chance.
     false = [claim for claim, word in truths.items() if word == "false"]
     supported = [claim for claim in false if rows[claim]["verdict"] == "supported"]
     assert len(supported) <= 0.05 * len(false), supported
+    # Every miss is explained.
     why = yaml.safe_load((root / "docs" / "power" / "explanations.yaml").read_text("utf-8"))
+    missed = set(truths) - right
     assert missed <= set(why), sorted(missed - set(why))
 
 
