@@ -90,7 +90,7 @@ demo-data: setup      ## simulate the demo study's raw files anew
 	$(BIN)/python scripts/simulate_world.py
 	PYTHONPATH=scripts $(BIN)/python -m tertius.sources.registry_hash config/sources.yaml data/raw
 
-power: setup          ## power of every claim's test at the demo's size; writes docs/power (a seed a few minutes; goes on): [SEEDS=24]
+power: setup          ## power of every claim's test at the demo's size; writes docs/power (a seed a few minutes; goes on): [SEEDS=20]
 	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1300 --seeds $(SEEDS) --draws 499 --folder docs/power
 	$(BIN)/python scripts/write_power.py
 
