@@ -91,7 +91,7 @@ demo-data: setup      ## simulate the demo study's raw files anew
 	PYTHONPATH=scripts $(BIN)/python -m tertius.sources.registry_hash config/sources.yaml data/raw
 
 power: setup          ## power of every claim's test at the demo's size; writes docs/power (a seed a few minutes; goes on): [SEEDS=20]
-	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1300 --seeds $(SEEDS) --draws 499 --folder docs/power
+	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1100 --seeds $(SEEDS) --draws 499 --folder docs/power
 	$(BIN)/python scripts/write_power.py
 
 worlds: setup         ## judge seeds of all worlds of 2,000 firms; writes docs/worlds (goes on where it stopped): [SEEDS=40]
@@ -99,7 +99,7 @@ worlds: setup         ## judge seeds of all worlds of 2,000 firms; writes docs/w
 	$(BIN)/python scripts/write_worlds.py
 
 faults: setup         ## verdicts of the demo's world with faults in its records; writes docs/faults (goes on): [SEEDS=10]
-	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1300 --seeds $(SEEDS) --folder docs/faults --faults all
+	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1100 --seeds $(SEEDS) --folder docs/faults --faults all
 	$(BIN)/python scripts/write_faults.py
 
 data-section: setup   ## write the README's sections on data from config/sources.yaml

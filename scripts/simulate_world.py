@@ -46,7 +46,7 @@ def main(
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--world", default="demo", help="a file of config/worlds")
-    parser.add_argument("--firms", type=int, default=1300, help="number of firms (at least 40)")
+    parser.add_argument("--firms", type=int, default=1100, help="number of firms (at least 40)")
     parser.add_argument("--out", type=Path, default=DEMO, help="folder to write to")
     parser.add_argument("--seed", type=int, default=DEMO_SEED)
     parser.add_argument("--preset", type=int, default=6, help="compression, 0 (fast) to 9")

@@ -45,6 +45,6 @@ def main(*, firms: int, percents: list[int]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--firms", type=int, default=1300)
+    parser.add_argument("--firms", type=int, default=1100)
     parser.add_argument("--percents", nargs="+", type=int, default=[5, 10, 20])
     main(**vars(parser.parse_args()))

@@ -63,5 +63,5 @@ def explanations() -> Mapping[str, str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--firms", type=int, default=1300)
+    parser.add_argument("--firms", type=int, default=1100)
     main(**vars(parser.parse_args()))

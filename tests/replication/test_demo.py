@@ -121,7 +121,7 @@ def test_what_is_true_is_found_and_what_is_false_is_not(demo: Project, root: Pat
 
 def test_claims_with_power_get_the_verdict_of_the_planted_truth(demo: Project, root: Path) -> None:
     # docs/power: share of simulated worlds of the demo's kind and size (make power).
-    powers = pl.read_csv(root / "docs" / "power" / "demo-1300.csv")
+    powers = pl.read_csv(root / "docs" / "power" / "demo-1100.csv")
     rows, truths = verdicts_of(demo), truths_of(demo)
     assert dict(powers.select("claim_id", "truth").iter_rows()) == truths
     judged = powers.filter(pl.col("testability").is_in(RECORDS))

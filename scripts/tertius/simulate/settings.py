@@ -165,8 +165,8 @@ class WorldSettings:
     class with the next industry, in a ring).
     """
 
-    n_firms: int = 1300
-    n_institutes: int = 195
+    n_firms: int = 1100
+    n_institutes: int = 165
     n_industries: int = 20
     n_cities: int = 40
     n_treated_cities: int = 24
