@@ -8,7 +8,7 @@ from tertius.simulate import simulate_world, write_world
 from tertius.simulate.faults import FAULTS, with_fault
 from tertius.worlds.declared import world_settings
 
-DEMO_SEED = 20250807
+DEMO_SEED = 20250809
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "data" / "raw" / "demo"
 

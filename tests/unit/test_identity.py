@@ -380,7 +380,9 @@ def test_every_name_in_the_demo_finds_the_register(root):
     for name in ("demo_patents", "demo_alliances", "demo_organisations"):
         tables |= read_source(name, entries[name], root / "data" / "raw").tables
     found = resolve(tables, "organisation")
-    assert found.tables["organisations"].height == tables["organisations"].height == 1_150
+    settings = yaml.safe_load((root / "data/raw/demo/truth.yaml").read_text("utf-8"))["settings"]
+    planted = settings["n_firms"] + settings["n_institutes"]
+    assert found.tables["organisations"].height == tables["organisations"].height == planted
     methods = set(found.matches["method"])
     assert methods == {"name", "key", "slip"}
     assert counts(found.ledger)["applicants that are no organisation"] == 0
