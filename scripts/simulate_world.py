@@ -9,6 +9,7 @@ from tertius.simulate.faults import FAULTS, with_fault
 from tertius.worlds.declared import world_settings
 
 DEMO_SEED = 20250809
+"""The first from 20250807 on in which every main plant is three standard errors wide or more."""
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "data" / "raw" / "demo"
 
