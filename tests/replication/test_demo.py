@@ -12,7 +12,9 @@ import pytest
 import yaml
 from scipy import stats
 
-from tertius.simulate.outcome import planted_at
+from tertius.exhibits.build_figures import truth_comparison
+from tertius.exhibits.results import read_model
+from tertius.exhibits.truth import read_plant
 from tertius.worlds.power import WANTED
 from tertius.worlds.power_page import POWERED, RECORDS
 from tests.project import Project, copy_project
@@ -23,13 +25,12 @@ PLANTED = (
     "log1p(deg):sh",
     "tdiv",
     "tdiv^2",
-    "turb:tdiv",
-    "turb:tdiv^2",
+    "tdiv:turb_z",
+    "turb_z:tdiv^2",
     "sbreadth",
     "sbreadth^2",
     "amb_bal",
 )
-LABELS = {"turb": "turb_z", "turb:tdiv": "tdiv:turb_z", "turb:tdiv^2": "turb_z:tdiv^2"}
 
 
 @pytest.fixture(scope="module")
@@ -40,37 +41,17 @@ def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def planted(project: Project) -> dict[str, float]:
-    """Planted coefficients as they read at the centres that the estimator chose."""
-    truth = yaml.safe_load(
-        (project.folder / "data" / "raw" / "demo" / "truth.yaml").read_text("utf-8")
-    )["outcome"]
-    fit = json.loads(
-        (project.results("demo") / "estimates" / "truth" / "fit.json").read_text("utf-8")
-    )
-    coefficients = {term["term"]: float(term["coefficient"]) for term in truth["terms"]}
-    names = {name: LABELS.get(name, name) for name in truth["centres"]}
-    centres = {name: fit["variables"][label]["centre"] for name, label in names.items()}
-    return planted_at(coefficients, truth["centres"], centres)
-
-
-def wald(gap: np.ndarray, matrix: np.ndarray) -> float:
-    return float(stats.chi2.sf(gap @ np.linalg.solve(matrix, gap), len(gap)))
-
-
 def test_joint_test_of_the_main_coefficients_does_not_reject_the_truth(demo: Project) -> None:
-    folder = demo.results("demo") / "estimates" / "truth"
-    estimates = pl.read_csv(folder / "coefficients.csv")
-    covariance = pl.read_csv(folder / "covariance.csv")
-    labels = [LABELS.get(term, term) for term in PLANTED]
-    found = dict(estimates.select("term", "estimate").iter_rows())
-    places = [covariance["term"].to_list().index(label) for label in labels]
-    matrix = covariance.select(labels).to_numpy()[places]
-    truth = planted(demo)
-    values = np.array([found[label] for label in labels])
-    assert wald(values - [truth[term] for term in PLANTED], matrix) > 0.01
+    model = read_model(demo.results("demo") / "estimates" / "truth")
+    truth = demo.folder / "data" / "raw" / "demo" / "truth.yaml"
+    found = truth_comparison(model, read_plant([truth], {"turb": "turb_z"}), PLANTED)
+    assert [row.term for row in found.rows] == sorted(PLANTED, key=model.terms.index)
+    assert found.dof == len(PLANTED)
+    assert found.p_value > 0.01
     # The test has power: a truth of zeros is rejected.
-    assert wald(values, matrix) < 1e-6
+    estimates, covariance = model.block(PLANTED)
+    statistic = estimates @ np.linalg.solve(covariance, estimates)
+    assert stats.chi2.sf(statistic, len(PLANTED)) < 1e-6
 
 
 def verdicts_of(project: Project) -> dict[str, dict[str, str]]:
