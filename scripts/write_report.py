@@ -60,8 +60,10 @@ def main(
         facts={path.stem.removesuffix("_facts"): pl.read_parquet(path) for path in facts},
         verdicts=pl.read_csv(verdicts, infer_schema_length=None),
         cards=json.loads(cards.read_text("utf-8")),
-        identity={name: frame for name, frame in tables_of(identity).items() if name != "matches"},
-        survey=tables_of(survey),
+        identity={
+            name: frame for name, frame in by_name(csv_in(identity)).items() if name != "matches"
+        },
+        survey=by_name(csv_in(survey)),
         ledgers={path.stem: json.loads(path.read_text("utf-8")) for path in ledgers},
         tables={
             path.stem: fragment_of_page(path.read_text("utf-8"))
@@ -70,7 +72,7 @@ def main(
         },
         figures=images_by_id([*figures, *curves, *removals]),
         multiverse={path.stem: json.loads(path.read_text("utf-8")) for path in multiverse},
-        whatif={path.stem: pl.read_csv(path, infer_schema_length=None) for path in whatif},
+        whatif=by_name(whatif),
         descriptions=json.loads(descriptions.read_text("utf-8")),
         versions={"python": environment["python"], **environment["packages"]},
         plant=read_plant(truth, truth_names(wanted)),
@@ -82,9 +84,13 @@ def main(
     write_bytes(page, text.encode("utf-8"))
 
 
-def tables_of(folder: Path | None) -> dict[str, pl.DataFrame]:
-    """The CSV files of a folder by name."""
-    paths = sorted(folder.glob("*.csv")) if folder else []
+def csv_in(folder: Path | None) -> list[Path]:
+    """The CSV files of a folder, sorted; none without a folder."""
+    return sorted(folder.glob("*.csv")) if folder else []
+
+
+def by_name(paths: Sequence[Path]) -> dict[str, pl.DataFrame]:
+    """CSV tables by the name of their file."""
     return {path.stem: pl.read_csv(path, infer_schema_length=None) for path in paths}
 
 
