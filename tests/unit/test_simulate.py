@@ -15,14 +15,11 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from tertius.simulate import (
     coefficients,
     null_world,
-    planted_at,
     settings_for,
     simulate_world,
     write_world,
@@ -31,8 +28,10 @@ from tertius.simulate import regressors as plant
 from tertius.simulate.citations import group_sizes
 from tertius.simulate.environment import dess_beard, turbulence_z
 from tertius.simulate.formation import Deal, state_of
+from tertius.simulate.further import further_terms
 from tertius.simulate.outcome import Centres, index
 from tertius.simulate.settings import RecordFaults
+from tertius.simulate.traits import leanings
 from tertius.simulate.truth import planted_terms
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "raw" / "demo"
@@ -182,27 +181,38 @@ def test_index_of_a_hand_case():
     assert got == pytest.approx([by_hand, 0.45 * -1.4 + 0.5], abs=1e-9)
 
 
-@given(st.lists(st.floats(-1.0, 1.0), min_size=5, max_size=5), st.integers(0, 99))
-def test_planted_coefficients_at_other_centres_are_the_same_function(shifts, seed):
-    names = ["log1p(deg)", "sh", "tdiv", "turb", "sbreadth"]
-    rng = np.random.default_rng(seed)
-    b = coefficients(settings_for(100).outcome) | {"tdiv": 0.3, "turb": -0.2}
-    old = dict(zip(names, rng.uniform(0, 1, 5), strict=True))
-    new = {name: old[name] + shift for name, shift in zip(names, shifts, strict=True)}
+def test_what_last_year_adds_through_latent_constructs():
+    """The index moves with last year's portfolio as the product of both paths says."""
+    settings, ip = settings_for(100), np.array([0.0, 1.0])
+    past = {
+        "deg": np.array([3.0, 5.0]),
+        "sh": np.array([0.5, 0.6]),
+        "tstr": np.array([3.0, 3.4]),
+        "gov_r": np.zeros(2),
+        "science": np.array([1.0, 4.0]),
+    }
+    noise = dict.fromkeys(("depth", "sharing", "recombine"), np.zeros(2))
+    under = {"pilot": np.zeros(2), "ip": ip}
+    got = leanings(settings, past, np.zeros(2), under, noise, np.zeros(2))
+    further, it = settings.further, 1.0
+    sharing = further.sharing + (it - 0.5) * further.it_sharing
+    index_of = further.depth * got["depth"] + sharing * got["sharing"]
+    index_of = index_of + further.recombine * got["recombine"]
 
-    def value(b, at, x):
-        d, s, t, z, w = (x[name] - at[name] for name in names)
-        return (
-            b["log1p(deg)"] * d + b["sh"] * s + b["log1p(deg):sh"] * d * s + b["tdiv"] * t
-            + b["tdiv^2"] * t**2 + b["turb"] * z + b["turb:tdiv"] * z * t
-            + b["turb:tdiv^2"] * z * t**2 + b["sbreadth"] * w + b["sbreadth^2"] * w**2
-        )  # fmt: skip
-
-    points = [dict(zip(names, rng.uniform(-1, 2, 5), strict=True)) for _ in range(4)]
-    moved = planted_at(b, old, new)
-    differences = [value(b, old, x) - value(moved, new, x) for x in points]
-    # equal up to a constant, which year and firm effects absorb
-    assert np.ptp(differences) == pytest.approx(0.0, abs=1e-9)
+    terms = further_terms(further, settings.traits)
+    own = {"sh_l1": further.sh_past / 0.26}
+    moved = {
+        "sh_l1": 0.1,
+        "log1p(deg_l1)": np.log(6.0 / 4.0),
+        "tstr_l1": 0.4,
+        "log1p(gf_bridge_sci_l1)": np.log(5.0 / 2.0),
+        "pol_ip_l1": 1.0,
+        "ind_it:sh_l1": (it - 0.5) * 0.1,
+        "ind_it:tstr_l1": (it - 0.5) * 0.4,
+    }
+    expected = sum((terms[term] - own.get(term, 0.0)) * by for term, by in moved.items())
+    assert np.diff(index_of) == pytest.approx(expected)
+    assert terms["sh_l1"] == pytest.approx((0.12 + 0.2 * 0.6 + 0.1 * 0.35 + 0.06 * 0.6) / 0.26)
 
 
 def test_breadth_out_of_reach_takes_the_nearest_split():

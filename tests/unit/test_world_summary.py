@@ -14,7 +14,8 @@ from tertius.exhibits.results import ModelResult
 from tertius.exhibits.truth import Plant
 from tertius.worlds.coverage import JOINT, TURNING, planted_rows
 from tertius.worlds.declared import world_truths
-from tertius.worlds.summary import Share, coverage, needed_firms, rates, world_section
+from tertius.worlds.summary import Share, coverage, leaning, needed_firms, rates
+from tertius.worlds.world_page import World, overview, world_section
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,8 +99,8 @@ def verdict_rows() -> pl.DataFrame:
 
 
 def test_rates_pool_claims_and_seeds_and_keep_kinds_apart() -> None:
-    truths = {"A04": "true", "A05": "false", "A06": "opposite", "A12": "false", "B02": "false"}
-    found = rates(verdict_rows(), truths, 0.05, ["B02"])
+    truths = {"A04": "true", "A05": "false", "A06": "opposite", "A12": "false"}
+    found = rates(verdict_rows(), truths, 0.05)
     assert found.seeds == 2
     assert found.found == Share(1, 2)
     assert found.reversed == Share(1, 2)
@@ -107,9 +108,49 @@ def test_rates_pool_claims_and_seeds_and_keep_kinds_apart() -> None:
     assert found.false_raw == Share(2, 2)
     assert found.mechanical == Share(1, 2)
     assert found.untested == 1
-    text = world_section("demo", 2000, found, pl.DataFrame(), pl.DataFrame())
-    assert "| false claims supported, adjusted | 2 | 50.0 % | 1.3 % to 98.7 % |" in text
+
+
+def world(name: str, truths: dict[str, str], covered: pl.DataFrame) -> World:
+    rows = verdict_rows()
+    joint = pl.DataFrame({"quantity": [JOINT, JOINT], "inside": [True, False]})
+    return World(
+        name, 2000, rates(rows, truths, 0.05), covered, joint, pl.DataFrame(),
+        leaning(rows, truths, 0.05), [100.0, 140.0],
+    )  # fmt: skip
+
+
+def test_sections_tell_rates_leaning_claims_and_the_main_coefficients_first() -> None:
+    row = {"quantity": "coefficient", "seeds": 40, "planted": 1.0, "bias": 0.1, "bias_se": 0.01,
+           "sd": 0.2, "mean_se": 0.2, "band_low": 0.85, "band_high": 1.0}  # fmt: skip
+    covered = pl.DataFrame(
+        [{**row, "term": "age", "covered": 0.8, "in_band": False},
+         {**row, "term": "sh", "covered": 0.95, "in_band": True}]
+    )  # fmt: skip
+    one = world("demo", {"A04": "true", "A05": "false", "B02": "false"}, covered)
+    text = world_section(one, ["sh"], {"B02": "by definition"})
     assert "World demo, 2,000 firms, 2 seeds" in text
+    assert "| false claims supported, adjusted | 4 | 75.0 % | 19.4 % to 99.4 % |" in text
+    assert "| B02 | 2 | 0 | 2 | by definition |" in text
+    assert "1 of 1 main coefficients, 0 of 1 other coefficients" in text
+    assert text.index("`sh`") < text.index("`age`")
+    assert "**0.80**" in text
+    assert "rejects the plants at 5 % in 1 of 2 seeds" in text
+    two = world("null", {"A04": "false"}, pl.DataFrame())
+    told = overview([one, two])
+    assert "| false claims supported, adjusted | 75.0 % of 4 | 50.0 % of 2 | 66.7 % of 6 |" in told
+    assert "4 runs took 0.1 hours" in told
+
+
+def test_a_claim_leans_where_chance_would_hardly_judge_it_so_often() -> None:
+    """Of 40 seeds 5 % give 2; 7 or more come with probability .0034, 6 with .014."""
+    seeds = range(1, 41)
+    rows = pl.DataFrame(
+        [{"claim_id": claim, "seed": seed, "mechanical": False,
+          "verdict": "supported" if seed <= often else "inconclusive"}
+         for claim, often in (("A01", 7), ("A02", 6), ("A03", 40)) for seed in seeds]
+    )  # fmt: skip
+    truths = {"A01": "false", "A02": "false", "A03": "true"}
+    assert leaning(rows, truths, 0.05).rows() == [("A01", False, 40, 7, 0)]
 
 
 def test_exact_intervals_are_those_of_the_beta_distribution() -> None:

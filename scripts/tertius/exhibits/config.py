@@ -199,6 +199,11 @@ def exhibit_paths(exhibits: Iterable[Exhibit], folder: Path, tables: bool) -> li
     ]
 
 
+def main_terms(exhibits: Iterable[Exhibit]) -> tuple[str, ...]:
+    """The main planted terms, of the joint test that stands first; from the truth figure."""
+    return tuple(term for exhibit in exhibits if exhibit.kind == "truth" for term in exhibit.rows)
+
+
 def truth_names(exhibits: Iterable[Exhibit]) -> dict[str, str]:
     """How the truth file calls variables, from the exhibits that compare with it."""
     found: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .outcome import coefficients, planted_at
+from .outcome import coefficients
 from .settings import WorldSettings, null_world, settings_for
 from .world import World, simulate_world
 from .write import write_world
@@ -12,7 +12,6 @@ __all__ = [
     "WorldSettings",
     "coefficients",
     "null_world",
-    "planted_at",
     "settings_for",
     "simulate_world",
     "write_world",

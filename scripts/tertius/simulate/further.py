@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from .plans import FurtherPlan
+from .plans import FurtherPlan, TraitPlan
 from .scales import SCALES, scaled
 from .settings import Floats
 
@@ -121,34 +121,64 @@ def further_index(plan: FurtherPlan, x: Mapping[str, Floats]) -> Floats:
 
 LATENT = ("depth", "sharing", "recombine", "sites", "it_sharing")
 """Terms on the construct behind a variable: what the records show of it is noisy."""
-SCALED_AS = {"culture_dist": "culture", "sh_l1": "sh"}
+SCALED_AS = {
+    "culture_dist": "culture",
+    "sh_l1": "sh",
+    "log1p(deg_l1)": "log1p(deg)",
+    "tstr_l1": "tstr",
+    "log1p(gf_bridge_sci_l1)": "log1p(science)",
+}
 """Codebook's name -> name of the scale, where they differ."""
 GROUPS = ("small_med", "small", "ind_it", "tie_to_hub")
 """Dummies that enter products less one half."""
 
 
-def further_terms(plan: FurtherPlan) -> dict[str, float]:
+def mediated(plan: FurtherPlan, traits: TraitPlan) -> dict[str, float]:
+    """What last year's state adds through latent constructs, by term on scaled variables.
+
+    Depth, sharing and recombination are linear in it (`traits.draw_traits`), and the index is
+    linear in them, so that a model without them finds product of both paths (Wright 1934).
+    """
+    return {
+        "sh_l1": plan.depth * traits.depth_sh
+        + plan.sharing * traits.sharing_sh
+        + plan.recombine * traits.recombine_sh,
+        "log1p(deg_l1)": plan.depth * traits.depth_deg,
+        "tstr_l1": plan.sharing * traits.sharing_tstr,
+        "log1p(gf_bridge_sci_l1)": plan.recombine * traits.recombine_science,
+        "pol_ip_l1": plan.recombine * traits.recombine_ip,
+        "ind_it:sh_l1": plan.it_sharing * traits.sharing_sh,
+        "ind_it:tstr_l1": plan.it_sharing * traits.sharing_tstr,
+    }
+
+
+def further_terms(plan: FurtherPlan, traits: TraitPlan) -> dict[str, float]:
     """Planted coefficients on the variables as measured (centred at `further_centres`), by term.
 
-    Latent terms are left out: their scale is their own.
+    Latent terms are left out: their scale is their own. What reaches the index through them stands
+    at the terms of the year before (`mediated`), beside what these have of their own.
     """
-    weights, terms = asdict(plan), {}
-    for name, term in FURTHER.items():
-        if name in LATENT:
-            continue
-        scale = 1.0
-        for factor in term.split(":"):
-            base, _, power = SCALED_AS.get(factor, factor).partition("^")
-            scale *= SCALES.get(base, (0.0, 1.0))[1] ** int(power or 1)
-        terms[term] = weights[name] / scale
-    return terms
+    weights = asdict(plan)
+    direct = {term: weights[name] for name, term in FURTHER.items() if name not in LATENT}
+    through = mediated(plan, traits)
+    whole = direct | {term: direct.get(term, 0.0) + value for term, value in through.items()}
+    return {term: value / _scale(term) for term, value in whole.items()}
 
 
-def further_centres() -> dict[str, float]:
+def _scale(term: str) -> float:
+    """Product of the scales of a term's factors."""
+    scale = 1.0
+    for factor in term.split(":"):
+        base, _, power = factor.partition("^")
+        scale *= SCALES.get(SCALED_AS.get(base, base), (0.0, 1.0))[1] ** int(power or 1)
+    return scale
+
+
+def further_centres(plan: FurtherPlan, traits: TraitPlan) -> dict[str, float]:
     """Where the variables of the further terms are centred, by variable."""
     centres: dict[str, float] = {}
-    for name, term in FURTHER.items():
-        for factor in term.split(":") if name not in LATENT else ():
+    for term in further_terms(plan, traits):
+        for factor in term.split(":"):
             base = factor.partition("^")[0]
             scale = SCALED_AS.get(base, base)
             if base in GROUPS:

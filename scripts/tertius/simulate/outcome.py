@@ -97,36 +97,3 @@ def coefficients(plan: OutcomePlan) -> dict[str, float]:
         "ln_assets": plan.ln_assets,
         "rd_int": plan.rd_int,
     }
-
-
-def planted_at(
-    coefficients: Mapping[str, float],
-    planted_centres: Mapping[str, float],
-    centres: Mapping[str, float],
-) -> dict[str, float]:
-    """Planted coefficients as they read when an estimator centres variables elsewhere.
-
-    The planted equation in ln(1+deg), sh, tdiv, turb and sbreadth is the same function whatever
-    its variables are centred at, but the coefficients of lower order change with the centres.
-
-    Args:
-        coefficients: planted ones by term: `log1p(deg)`, `sh`, `log1p(deg):sh`, `tdiv`, `tdiv^2`,
-            `turb`, `turb:tdiv`, `turb:tdiv^2`, `sbreadth`, `sbreadth^2`, and others unchanged.
-        planted_centres: centres of `log1p(deg)`, `sh`, `tdiv`, `turb`, `sbreadth` in the world.
-        centres: centres of the estimator; a variable that is absent keeps the planted one.
-    """
-    shift = {name: centres.get(name, at) - at for name, at in planted_centres.items()}
-    b = dict(coefficients)
-    d, s, x, z, w = (shift[k] for k in ("log1p(deg)", "sh", "tdiv", "turb", "sbreadth"))
-    both = b["log1p(deg):sh"]
-    square, linear = b["tdiv^2"] + z * b["turb:tdiv^2"], b["tdiv"] + z * b["turb:tdiv"]
-    moved = {
-        "log1p(deg)": b["log1p(deg)"] + s * both,
-        "sh": b["sh"] + d * both,
-        "tdiv": linear + 2.0 * x * square,
-        "tdiv^2": square,
-        "turb": b["turb"] + x * b["turb:tdiv"] + x**2 * b["turb:tdiv^2"],
-        "turb:tdiv": b["turb:tdiv"] + 2.0 * x * b["turb:tdiv^2"],
-        "sbreadth": b["sbreadth"] + 2.0 * w * b["sbreadth^2"],
-    }
-    return {**b, **moved}

@@ -68,14 +68,14 @@ def draw_traits(
         past = held[max(row - 1, 0)]
         turb = scaled(environment.turbulence[max(row - 1, 0)], "turb")
         under = {kind: environment.exposed(register, kind, year - 1) for kind in ("pilot", "ip")}
-        rates = _year(settings, past, turb, under, {k: v[row] for k, v in noise.items()},
+        rates = leanings(settings, past, turb, under, {k: v[row] for k, v in noise.items()},
                       breadth[max(row - 1, 0)])  # fmt: skip
         for name, values in rates.items():
             made[name][row] = values
     return Traits(**made, sites=_draw_sites(settings, register, seed))
 
 
-def _year(
+def leanings(
     settings: WorldSettings,
     past: Portfolios,
     turb: Floats,
@@ -83,6 +83,16 @@ def _year(
     noise: Mapping[str, Floats],
     breadth: Floats,
 ) -> dict[str, Floats]:
+    """Leanings and rates of one year, each (n,), from what is known of the year before.
+
+    Args:
+        settings: the world.
+        past: portfolios of 31 December of the year before.
+        turb: its turbulence, scaled.
+        under: policies that an organisation was under, by kind (pilot, ip).
+        noise: standard normal draws of depth, sharing and recombine.
+        breadth: planned breadth of citations as z.
+    """
     plan, patents = settings.traits, settings.patents
     deg = scaled(np.log1p(past["deg"]), "log1p(deg)")
     sh, gov = scaled(past["sh"], "sh"), scaled(past["gov_r"], "gov_r")

@@ -11,7 +11,7 @@ import polars as pl
 from . import catalogue
 from .claim_truth import claims_as_data
 from .environment import Environment, industry_code
-from .further import FURTHER, LATENT, further_centres, further_terms
+from .further import FURTHER, LATENT, further_centres, further_terms, mediated
 from .organisations import Register, cities
 from .outcome import REGRESSORS, Centres, coefficients
 from .scales import SCALES
@@ -108,10 +108,13 @@ def _outcome(settings: WorldSettings, centres: Centres) -> dict[str, Any]:
             "tdiv": plan.tdiv_turning,
             "turb": 0.0,
             "sbreadth": plan.breadth_centre,
-            **further_centres(),
+            **further_centres(settings.further, settings.traits),
         },
         "centred": "All variables of several terms are centred in all of them.",
         "latent": {FURTHER[name]: getattr(settings.further, name) for name in LATENT},
+        "mediated": "Terms of the year before hold also what goes through the latent constructs: "
+        + ", ".join(mediated(settings.further, settings.traits))
+        + ".",
         "dispersion": settings.patents.dispersion,
         "firm_effect_sd": round(
             float(np.hypot(settings.patents.firm_effect_sd, settings.patents.firm_effect_activity)),
@@ -130,8 +133,8 @@ def _terms(settings: WorldSettings) -> list[dict[str, Any]]:
 
 def planted_terms(settings: WorldSettings) -> dict[str, float]:
     """Coefficients of the planted index by term, on the variables as measured."""
-    further = {k: round(v, 6) for k, v in further_terms(settings.further).items()}
-    return coefficients(settings.outcome) | further
+    further = further_terms(settings.further, settings.traits)
+    return coefficients(settings.outcome) | {k: round(v, 6) for k, v in further.items()}
 
 
 def _turning_points(settings: WorldSettings) -> dict[str, Any]:

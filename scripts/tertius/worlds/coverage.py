@@ -11,6 +11,7 @@ import polars as pl
 from scipy import stats
 
 from tertius.exhibits.build_figures import truth_comparison
+from tertius.exhibits.config import resolve_exhibits, truth_names
 from tertius.exhibits.results import ModelResult, read_model
 from tertius.exhibits.truth import Plant, read_plant
 from tertius.registry import read_yaml
@@ -79,9 +80,6 @@ def read_planted(run: Path, raw: str, results: str) -> pl.DataFrame:
     folder = run / results / "estimates" / MODEL
     if not (folder / "coefficients.csv").is_file():
         return pl.DataFrame(schema=SCHEMA)
-    exhibits = read_yaml(run / "config" / "exhibits.yaml")
-    names: dict[str, str] = {}
-    for entry in exhibits.values():
-        if entry.get("kind") == "truth":
-            names |= entry.get("names", {})
-    return planted_rows(read_model(folder), read_plant([run / raw / "truth.yaml"], names))
+    exhibits = resolve_exhibits(read_yaml(run / "config" / "exhibits.yaml"), None, "", True)
+    plant = read_plant([run / raw / "truth.yaml"], truth_names(exhibits))
+    return planted_rows(read_model(folder), plant)

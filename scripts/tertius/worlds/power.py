@@ -46,6 +46,7 @@ class ClaimPower:
         power: see the module; NaN where no claim of a true effect says how large one is.
         basis: simulated, size of effect or z-ratio.
         mean_z: mean of the z-ratios of the test's p, with the sign of its estimate.
+        critical: z-ratio that the adjusted test asks for.
     """
 
     claim_id: str
@@ -58,6 +59,7 @@ class ClaimPower:
     power: float
     basis: str
     mean_z: float
+    critical: float
 
 
 def claim_powers(
@@ -91,7 +93,7 @@ def claim_powers(
             ClaimPower(
                 claim, truth, shape, len(one.words), shares["supported"], shares["contradicted"],
                 shares[WANTED[truth]], power, basis,
-                float(np.nanmean(one.z)) if one.any else math.nan,
+                float(np.nanmean(one.z)) if one.any else math.nan, one.critical,
             )
         )  # fmt: skip
     return pl.DataFrame([asdict(row) for row in rows])

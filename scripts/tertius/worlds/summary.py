@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy import stats
 
-from tertius.worlds.coverage import COEFFICIENT, JOINT, TURNING
+from tertius.worlds.coverage import JOINT
 
 LEVEL = 0.95
 BAND = 0.99
@@ -68,7 +67,6 @@ def rates(
     verdicts: pl.DataFrame,
     truths: Mapping[str, str],
     alpha: float,
-    definitional: Collection[str] = (),
 ) -> Rates:
     """Rates of a world.
 
@@ -76,11 +74,10 @@ def rates(
         verdicts: stored rows.
         truths: planted truth by claim; claims without one are left out.
         alpha: level of the tests.
-        definitional: claims that hold by definition in every world; they are left out.
     """
-    told = verdicts.filter(
-        pl.col("claim_id").is_in(list(truths)) & ~pl.col("claim_id").is_in(list(definitional))
-    ).with_columns(truth=pl.col("claim_id").replace_strict(truths, return_dtype=pl.String))
+    told = verdicts.filter(pl.col("claim_id").is_in(list(truths))).with_columns(
+        truth=pl.col("claim_id").replace_strict(truths, return_dtype=pl.String)
+    )
     false = pl.col("truth") == "false"
     plain = told.filter(false & ~pl.col("mechanical"))
     passes = (pl.col("p_value") < alpha) & (pl.col("direction") == "expected")
@@ -102,6 +99,37 @@ def rates(
 
 def _share(rows: pl.DataFrame, hit: pl.Expr) -> Share:
     return Share(rows.filter(hit).height, rows.height)
+
+
+def leaning(
+    verdicts: pl.DataFrame, truths: Mapping[str, str], alpha: float, rare: float = 0.01
+) -> pl.DataFrame:
+    """False claims that the seeds of a world judge as if they were not, too often for chance.
+
+    Args:
+        verdicts: stored rows.
+        truths: planted truth by claim.
+        alpha: level of the tests, the most that chance gives.
+        rare: a claim is told where chance would give so many seeds with at most this probability.
+
+    Returns:
+        claim_id, mechanical, seeds, supported, contradicted (numbers of seeds), sorted by claim.
+    """
+    false = [claim for claim, truth in truths.items() if truth == "false"]
+    counted = (
+        verdicts.filter(pl.col("claim_id").is_in(false))
+        .group_by("claim_id")
+        .agg(
+            pl.col("mechanical").first(),
+            pl.len().cast(pl.Int64).alias("seeds"),
+            (pl.col("verdict") == "supported").sum().cast(pl.Int64).alias("supported"),
+            (pl.col("verdict") == "contradicted").sum().cast(pl.Int64).alias("contradicted"),
+        )
+        .sort("claim_id")
+    )
+    wrong = (counted["supported"] + counted["contradicted"]).to_numpy()
+    chance = np.asarray(stats.binom.sf(wrong - 1, counted["seeds"].to_numpy(), alpha))
+    return counted.filter(pl.Series(chance) <= rare)
 
 
 def coverage(planted: pl.DataFrame) -> pl.DataFrame:
@@ -152,66 +180,3 @@ def needed_firms(mean_z: float, critical: float, firms: int, power: float = 0.8)
     if not mean_z or math.isnan(mean_z):
         return math.inf
     return firms * ((critical + float(stats.norm.ppf(power))) / abs(mean_z)) ** 2
-
-
-def world_section(
-    name: str, firms: int, rate: Rates, covered: pl.DataFrame, planted: pl.DataFrame
-) -> str:
-    """Rates, coverage and bias of one world as markdown.
-
-    Args:
-        name: of the world.
-        firms: its size.
-        rate: of `rates`.
-        covered: of `coverage`.
-        planted: stored rows of the main model, for the joint test.
-    """
-    lines = [f"## World {name}, {firms:,} firms, {rate.seeds} seeds", ""]
-    shares = {
-        "true claims supported": rate.found,
-        "opposite claims contradicted": rate.reversed,
-        "false claims supported, adjusted": rate.false_adjusted,
-        "false claims whose own test passes, raw": rate.false_raw,
-        "false claims contradicted, adjusted": rate.contradicted,
-        "false mechanical claims supported": rate.mechanical,
-    }
-    lines += ["| | of | share | 95 % interval |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| {words} | {s.trials:,} | {_percent(s.rate)} | "
-        f"{_percent(s.interval[0])} to {_percent(s.interval[1])} |"
-        for words, s in shares.items()
-        if s.trials
-    ]
-    lines += ["", f"Verdicts of not testable: {rate.untested}."]
-    if covered.height:
-        joint = planted.filter(pl.col("quantity") == JOINT)
-        told = {q: covered.filter(pl.col("quantity") == q) for q in (COEFFICIENT, TURNING)}
-        inside = ", ".join(
-            f"{int(t['in_band'].sum())} of {t.height} {q}s" for q, t in told.items() if t.height
-        )
-        lines += [
-            "",
-            f"Coverage lies inside its exact {BAND:.0%} band for {inside}. The joint Wald test "
-            f"rejects the plants at 5 % in {joint.filter(~pl.col('inside')).height} of "
-            f"{joint.height} seeds.",
-            "",
-            "| quantity | term | planted | bias (se) | sd | mean se | covered | band |",
-            f"|{' --- |' * 8}",
-            *(_line(row) for row in covered.iter_rows(named=True)),
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    covered = f"{row['covered']:.2f}"
-    cells = (
-        row["quantity"], f"`{row['term']}`", f"{row['planted']:.3f}",
-        f"{row['bias']:.3f} ({row['bias_se']:.3f})", f"{row['sd']:.3f}", f"{row['mean_se']:.3f}",
-        covered if row["in_band"] else f"**{covered}**",
-        f"{row['band_low']:.2f} to {row['band_high']:.2f}",
-    )  # fmt: skip
-    return f"| {' | '.join(cells)} |"
-
-
-def _percent(rate: float) -> str:
-    return "" if np.isnan(rate) else f"{100 * rate:.1f} %"
