@@ -44,10 +44,15 @@ def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_joint_test_of_the_main_coefficients_does_not_reject_the_truth(demo: Project) -> None:
     model = read_model(demo.results("demo") / "estimates" / "truth")
     truth = demo.folder / "data" / "raw" / "demo" / "truth.yaml"
-    found = truth_comparison(model, read_plant([truth], {"turb": "turb_z"}), PLANTED)
+    plant = read_plant([truth], {"turb": "turb_z", "rd_int": "rdint"})
+    found = truth_comparison(model, plant, PLANTED)
     assert [row.term for row in found.rows] == sorted(PLANTED, key=model.terms.index)
     assert found.dof == len(PLANTED)
     assert found.p_value > 0.01
+    # Nor does that of every coefficient of the planted equation.
+    every = truth_comparison(model, plant)
+    assert every.dof == len(every.rows) > 50
+    assert every.p_value > 0.01
     # The test has power: a truth of zeros is rejected.
     estimates, covariance = model.block(PLANTED)
     statistic = estimates @ np.linalg.solve(covariance, estimates)

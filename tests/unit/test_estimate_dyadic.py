@@ -55,6 +55,24 @@ def test_multinomial_equals_statsmodels() -> None:
     assert fit.scores.sum(axis=0) == pytest.approx(np.zeros(6), abs=1e-8)
 
 
+def test_a_step_that_brings_little_is_shortened() -> None:
+    """A rare regressor that decides choices: here plain halving steps into a flat part."""
+    n, m = 1000, 11
+    rng = np.random.default_rng(641773)
+    tied = (rng.random(n * m) < 0.04).astype(float)
+    rare = np.repeat(rng.random(n) < 0.03, m).astype(float)
+    skewed = np.repeat(rng.exponential(1, n) ** 2, m)
+    x = np.column_stack([tied, tied * rare, rng.standard_normal(n * m), tied * skewed])
+    truth = np.array([3.0, 2.0, 0.5, 0.2])
+    index = (x @ truth + rng.gumbel(size=n * m)).reshape(n, m)
+    chosen = np.zeros((n, m))
+    chosen[np.arange(n), index.argmax(axis=1)] = 1
+    fit = conditional_logit(x, chosen.ravel(), np.repeat(np.arange(n), m))
+    assert fit.scores.sum(axis=0) == pytest.approx(np.zeros(4), abs=1e-7)
+    assert fit.iterations < 20
+    assert (np.abs(fit.coefficients - truth) < 3.5 * np.sqrt(np.diag(fit.bread))).all()
+
+
 def test_conditional_logit_equals_statsmodels() -> None:
     rng = np.random.default_rng(4)
     stratum = np.repeat(np.arange(200), 5)

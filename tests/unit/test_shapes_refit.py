@@ -10,7 +10,7 @@ from tertius.estimate import Estimate, NotEstimable
 from tertius.inference.cluster_bootstrap import bootstrap_ols
 from tertius.inference.score_bootstrap import cluster_weights
 from tertius.shapes.moments import Moments, joint_draws, moments_of
-from tertius.shapes.refit import Rows, fit_rows, rows_of
+from tertius.shapes.refit import Rows, fit_part, fit_rows, rows_of
 from tests.shape_worlds import fit, product_world
 
 EFFECTS = (["org_id", "year"], ["org_id", "ind:year"], ["year"], [], ["ind", "year"])
@@ -120,3 +120,20 @@ def test_a_part_loses_singletons_and_empty_counts() -> None:
     assert rows.take(keep).cluster_ids == rows.cluster_ids[1:]
     with pytest.raises(NotEstimable, match="no row of this part"):
         rows.take(np.zeros(len(rows.y), dtype=bool))
+
+
+def test_rows_that_a_regressor_predicts_leave_a_part() -> None:
+    """A dummy whose outcomes above zero lie in another part has no finite slope in this one."""
+    rows = rows_of(fit(product_world(5, n_firms=60), "x z", "count"))
+    here = rows.cluster < 30
+    zero = np.flatnonzero(here & (rows.y == 0))[:4]
+    dummy = np.zeros(len(rows.y))
+    dummy[[*zero, *np.flatnonzero(~here)[:20]]] = 1.0
+    marked = rows.adding({"dummy": dummy})
+    assert abs(fit_rows(marked).value("dummy")) < 5
+    found = fit_part(marked.take(here))
+    kept = here.copy()
+    kept[zero] = False
+    wanted = fit_rows(rows.take(kept))
+    assert found.labels == wanted.labels
+    assert found.coefficients == pytest.approx(wanted.coefficients, abs=1e-9)

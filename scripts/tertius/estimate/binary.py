@@ -13,6 +13,9 @@ from tertius.estimate.columns import NotEstimable
 TOLERANCE = 1e-10
 MAX_ITERATIONS = 100
 MAX_HALVINGS = 40
+SUFFICIENT = 0.1
+"""Share of the rise promised by the slope that a step must bring (Armijo 1966): without it a step
+may end where the likelihood is flat."""
 LARGEST_INDEX = 30.0
 """Beyond this |x'b| a probability is 0 or 1 to 13 digits: the sign of separated outcomes."""
 
@@ -117,12 +120,13 @@ def _climb(
     shift: FloatArray,
     link: str,
 ) -> tuple[FloatArray, _Parts]:
-    """Halve the step until the likelihood does not fall."""
+    """Halve the step until the likelihood rises by enough of what its slope promises."""
     slack = 1e-12 * max(abs(level.total), 1.0)
+    promised = SUFFICIENT * float((z.T @ level.slope) @ step)
     for halving in range(MAX_HALVINGS):
         trial = beta + step * 0.5**halving
         reached = _parts(z @ trial + shift, y, w, link)
-        if reached.total >= level.total - slack:
+        if reached.total >= level.total + promised * 0.5**halving - slack:
             return trial, reached
     return beta, level
 
@@ -212,10 +216,11 @@ def multinomial_regression(
         hessian = _multinomial_hessian(z, p, w)
         gradient = (z.T @ (w[:, None] * (chosen - p))).ravel(order="F")
         step = solve_positive(hessian, gradient).reshape((k, j), order="F")
+        promised = SUFFICIENT * float(gradient @ step.ravel(order="F"))
         for halving in range(MAX_HALVINGS):
             trial = beta + step * 0.5**halving
             reached, p_trial = _multinomial(z @ trial, chosen, w)
-            if reached >= total - 1e-12 * max(abs(total), 1.0):
+            if reached >= total + promised * 0.5**halving - 1e-12 * max(abs(total), 1.0):
                 beta, total, p = trial, reached, p_trial
                 break
         if np.abs(step).max() < TOLERANCE:

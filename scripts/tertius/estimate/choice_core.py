@@ -11,6 +11,7 @@ from tertius.arrays import FloatArray, IntArray
 from tertius.estimate.binary import (
     MAX_HALVINGS,
     MAX_ITERATIONS,
+    SUFFICIENT,
     TOLERANCE,
     BinaryFit,
     binary_regression,
@@ -69,11 +70,13 @@ def conditional_logit(
     iterations = 0
     for _ in range(MAX_ITERATIONS):
         iterations += 1
-        step = inverse_positive(_conditional_hessian(z, p, starts)) @ (z.T @ (chosen - p))
+        gradient = z.T @ (chosen - p)
+        step = inverse_positive(_conditional_hessian(z, p, starts)) @ gradient
+        promised = SUFFICIENT * float(gradient @ step)
         for halving in range(MAX_HALVINGS):
             trial = beta + step * 0.5**halving
             reached, p_trial = _conditional(z @ trial + shift, chosen, starts, sizes)
-            if reached >= total - 1e-12 * max(abs(total), 1.0):
+            if reached >= total + promised * 0.5**halving - 1e-12 * max(abs(total), 1.0):
                 beta, total, p = trial, reached, p_trial
                 break
         if np.abs(step).max() < TOLERANCE:

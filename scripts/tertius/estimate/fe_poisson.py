@@ -315,7 +315,7 @@ def fit_fe_poisson(design: Design) -> Estimate:
     steps = (ALL_ZERO, SINGLETON, SEPARATED)
     sample = make_sample(design, reasons, steps)
     fit = absorbed_poisson(sample.x, sample.y, sample.effects)
-    while _suspicious(fit, sample):
+    while suspicious(fit, sample.y):
         separated = separated_rows(sample.x, sample.y, sample.effects)
         if not separated.any():
             break
@@ -329,12 +329,12 @@ def fit_fe_poisson(design: Design) -> Estimate:
     return assemble_estimate(design, _as_fit(fit, sample))
 
 
-def _suspicious(fit: PoissonFit, sample: Sample) -> bool:
+def suspicious(fit: PoissonFit, y: FloatArray) -> bool:
     """Signs of separation: no convergence, or means of zero rows that vanish."""
     if not fit.converged:
         return True
-    zero = sample.y == 0
-    return bool(zero.any()) and float(fit.mu[zero].min()) < TINY_MEAN * float(sample.y.mean())
+    zero = y == 0
+    return bool(zero.any()) and float(fit.mu[zero].min()) < TINY_MEAN * float(y.mean())
 
 
 def _as_fit(fit: PoissonFit, sample: Sample) -> Fit:

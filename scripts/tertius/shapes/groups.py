@@ -20,7 +20,7 @@ from tertius.shapes.common import base_of, number, outcome_words, p_words
 from tertius.shapes.joint import JointResult, Scalar, joint_result, scalar
 from tertius.shapes.moments import Moments, joint_influence, moments_of
 from tertius.shapes.permutation import Permutation, fisher_permutation
-from tertius.shapes.refit import Refit, Rows, WaldTest, fit_rows, rows_of, wald_test
+from tertius.shapes.refit import Refit, Rows, WaldTest, fit_part, fit_rows, rows_of, wald_test
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -112,7 +112,7 @@ def group_difference_test(
     flags = _row_flags(estimate, groups)
     rows, flags = rows.take(flags >= 0), flags[rows.informative(flags >= 0)]
     first_clusters = _cluster_flags(rows, flags == 1)
-    fits = (fit_rows(rows.take(flags == 1)), fit_rows(rows.take(flags == 0)))
+    fits = (fit_part(rows.take(flags == 1)), fit_part(rows.take(flags == 0)))
     one, two = (scalar(f.value(label), f.error(label), f.dof) for f in fits)
     gap = math.hypot(one.std_error, two.std_error)
     dof = welch_dof([s.std_error**2 for s in (one, two)], [f.dof for f in fits])

@@ -12,7 +12,12 @@ from scipy import stats
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import OK, Base, NotEstimable, stack_regressors
 from tertius.estimate.fe_ols import absorbed_ols
-from tertius.estimate.fe_poisson import absorbed_poisson, cluster_scores
+from tertius.estimate.fe_poisson import (
+    absorbed_poisson,
+    cluster_scores,
+    separated_rows,
+    suspicious,
+)
 from tertius.estimate.result import Estimate
 from tertius.estimate.sample import Sample, cluster_sums, renumber
 from tertius.estimate.two_way import Effects, lay_out_effects, lone_rows
@@ -228,6 +233,20 @@ def _codes(column: pl.Series) -> IntArray:
 def _effect_codes(frame: pl.DataFrame, effect: str) -> IntArray:
     """Codes of a column, or of the combinations of several."""
     return _codes(frame.select(pl.struct(effect.split(":")).alias("effect"))["effect"])
+
+
+def fit_part(rows: Rows) -> Refit:
+    """`fit_rows` of a part of a sample, in which a regressor may predict zeros that it does not
+    predict in the whole: such rows leave, as they carry no information on the other slopes.
+
+    Raises:
+        NotEstimable: as `fit_rows`.
+    """
+    if rows.is_count and suspicious(absorbed_poisson(rows.x, rows.y, rows.layout), rows.y):
+        separated = separated_rows(rows.x, rows.y, rows.layout)
+        if separated.any():
+            return fit_part(rows.take(~separated))
+    return fit_rows(rows)
 
 
 def fit_rows(rows: Rows) -> Refit:

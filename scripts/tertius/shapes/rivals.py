@@ -22,7 +22,7 @@ from tertius.estimate.sample import renumber
 from tertius.estimate.two_way import lay_out_effects
 from tertius.inference.covariance import p_value_of
 from tertius.shapes.common import GRID_POINTS, base_of, number, p_words
-from tertius.shapes.refit import Refit, Rows, fit_rows, rows_of
+from tertius.shapes.refit import Refit, Rows, fit_part, fit_rows, rows_of
 from tertius.shapes.splines import curve_terms, ok_values, restricted_cubic, spline_knots
 
 FOLDS = 5
@@ -161,7 +161,7 @@ def unseen_deviance(rows: Rows, parts: IntArray) -> FloatArray:
         unseen = parts[rows.cluster] == part
         slopes = np.zeros(rows.x.shape[1])
         if rows.labels:
-            fit = fit_rows(rows.take(~unseen))
+            fit = fit_part(rows.take(~unseen))
             slopes[fit.kept] = fit.coefficients
         index = rows.x[unseen] @ slopes
         row_loss = _profiled(rows, unseen, index)

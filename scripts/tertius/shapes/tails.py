@@ -11,7 +11,7 @@ from tertius.arrays import BoolArray, FloatArray
 from tertius.estimate.result import Estimate
 from tertius.shapes.common import base_of, number, p_words
 from tertius.shapes.quadratic import Quadratic, end_slopes
-from tertius.shapes.refit import Rows, fit_rows, rows_of
+from tertius.shapes.refit import Rows, fit_part, rows_of
 from tertius.shapes.splines import curve_terms, ok_values
 
 SQUARE, LINE = "x^2", "x"
@@ -92,7 +92,7 @@ def _variant(
     kept = rows.informative(part)
     centre = float(x[kept & ok].mean())
     u = np.where(ok, x - centre, 0.0)[kept]
-    fit = fit_rows(rows.take(part).adding({LINE: u, SQUARE: u**2}))
+    fit = fit_part(rows.take(part).adding({LINE: u, SQUARE: u**2}))
     i, j = fit.index(LINE), fit.index(SQUARE)
     b, v = fit.coefficients, fit.covariance
     curve = Quadratic(
