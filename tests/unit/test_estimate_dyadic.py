@@ -16,6 +16,7 @@ from tertius.estimate.choice_core import (
     conditional_logit,
     prior_correction,
     rare_event_logit,
+    ruled_out,
 )
 from tertius.estimate.dyadic import duration_columns, life_table
 from tertius.model_spec import resolve_spec
@@ -71,6 +72,31 @@ def test_a_step_that_brings_little_is_shortened() -> None:
     assert fit.scores.sum(axis=0) == pytest.approx(np.zeros(4), abs=1e-7)
     assert fit.iterations < 20
     assert (np.abs(fit.coefficients - truth) < 3.5 * np.sqrt(np.diag(fit.bread))).all()
+
+
+def test_alternatives_that_a_regressor_rules_out_leave() -> None:
+    """As the slope of a mark that is chosen wherever it varies grows, the others have no chance."""
+    n, m = 300, 4
+    rng = np.random.default_rng(3)
+    gap = rng.normal(size=(n, m))
+    choice = (gap + rng.gumbel(size=(n, m))).argmax(axis=1)
+    chosen = np.zeros((n, m))
+    chosen[np.arange(n), choice] = 1
+    mark = np.zeros((n, m))
+    mark[np.arange(6), choice[:6]] = 1  # in one stratum a second alternative has it too
+    mark[0, (choice[0] + 1) % m] = 1
+    x, stratum = np.column_stack([gap.ravel(), mark.ravel()]), np.repeat(np.arange(n), m)
+    out = ruled_out(x, chosen.ravel(), stratum)
+    assert (out.reshape(n, m)[:6] == (mark[:6] == 0)).all()
+    assert not out.reshape(n, m)[6:].any()
+    left = ~out & (stratum[:, None] != np.arange(1, 6)).all(axis=1)
+    wanted = conditional_logit(x[left, :1], chosen.ravel()[left], stratum[left])
+    far = np.where(mark.ravel() == 1, 60.0, 0.0)
+    limit = conditional_logit(x[:, :1], chosen.ravel(), stratum, far)
+    assert limit.coefficients == pytest.approx(wanted.coefficients, abs=1e-9)
+    # A mark that is passed over once rules nothing out.
+    mark[7, (choice[7] + 1) % m] = 1
+    assert not ruled_out(np.c_[gap.ravel(), mark.ravel()], chosen.ravel(), stratum).any()
 
 
 def test_conditional_logit_equals_statsmodels() -> None:

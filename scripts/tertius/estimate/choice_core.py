@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tertius.arrays import FloatArray, IntArray
+from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.binary import (
     MAX_HALVINGS,
     MAX_ITERATIONS,
@@ -19,6 +19,10 @@ from tertius.estimate.binary import (
     inverse_positive,
 )
 from tertius.estimate.columns import NotEstimable
+
+LARGEST_CHANGE = 5.0
+"""No step moves an alternative's index by more: where a regressor varies in few strata, the others
+would carry it to where its choices are certain and its curvature is lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,37 @@ def informative_strata(stratum: IntArray, chosen: FloatArray) -> FloatArray:
     size = np.bincount(stratum)
     flags: FloatArray = ((total == 1) & (size > 1))[stratum]
     return flags
+
+
+def ruled_out(x: FloatArray, chosen: FloatArray, stratum: IntArray) -> BoolArray:
+    """Alternatives that a regressor rules out: wherever it varies, the choice has its extreme.
+
+    The slope of such a regressor is infinite, and the others are those of the choice among the
+    alternatives at the extreme (Albert and Anderson 1984 on quasi-complete separation).
+
+    Args:
+        x: (n, k). chosen: (n,) of 0 and 1, one choice a stratum. stratum: (n,) codes 0...
+
+    Returns:
+        (n,) flags; none where no single regressor separates.
+    """
+    out = np.zeros(len(chosen), dtype=np.bool_)
+    n_strata = int(stratum.max()) + 1
+    picked = np.flatnonzero(chosen == 1)
+    where = np.empty(n_strata, dtype=np.int64)
+    where[stratum[picked]] = picked
+    found = True
+    while found:
+        found = False
+        for column in x.T:
+            for value in (column, -column):
+                top = np.full(n_strata, -np.inf)
+                np.maximum.at(top, stratum[~out], value[~out])
+                below = ~out & (value < top[stratum])
+                if below.any() and not below[where].any():
+                    out |= below
+                    found = True
+    return out
 
 
 def conditional_logit(
@@ -72,6 +107,7 @@ def conditional_logit(
         iterations += 1
         gradient = z.T @ (chosen - p)
         step = inverse_positive(_conditional_hessian(z, p, starts)) @ gradient
+        step *= min(1.0, LARGEST_CHANGE / max(float(np.abs(z @ step).max()), LARGEST_CHANGE))
         promised = SUFFICIENT * float(gradient @ step)
         for halving in range(MAX_HALVINGS):
             trial = beta + step * 0.5**halving

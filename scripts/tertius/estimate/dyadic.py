@@ -17,11 +17,12 @@ from tertius.estimate.choice_core import (
     conditional_logit,
     informative_strata,
     rare_event_logit,
+    ruled_out,
 )
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.design import Design
 from tertius.estimate.result import Diagnostic, Estimate, Fit, assemble_estimate
-from tertius.estimate.sample import Sample, cluster_sums, cut_sample
+from tertius.estimate.sample import Sample, cluster_sums, cut_sample, renumber
 from tertius.estimate.two_way import independent_columns
 from tertius.inference.dyadic import dyadic_covariance
 
@@ -125,17 +126,28 @@ def _assemble(
 def fit_conditional_logit(design: Design) -> Estimate:
     """Partner choice within strata (McFadden 1974), errors robust across shared members.
 
-    Strata without exactly one choice, or without an alternative, are dropped and counted; they
-    lie within years and absorb year effects. The option `rate` names the rates at which
-    alternatives were sampled (McFadden 1978).
+    Strata without exactly one choice, or without an alternative, are dropped and counted, and so
+    are alternatives that a regressor rules out; strata lie within years and absorb year effects.
+    The option `rate` names the rates at which alternatives were sampled (McFadden 1978).
 
     Raises:
-        NotEstimable: an outcome other than 0/1, no stratum left, collinear columns.
+        NotEstimable: an outcome other than 0/1, no stratum left, collinear columns, separation.
     """
     _binary_outcome(design)
     stratum = design.categories["stratum"][0]
-    keep = informative_strata(stratum, design.y).astype(bool)
-    sample = cut_sample(design, [("rows of strata without one choice and alternatives", keep)])
+    chosen_once = informative_strata(stratum, design.y).astype(bool)
+    keep = chosen_once.copy()
+    if keep.any():
+        codes = renumber(stratum[keep])[0]
+        keep[keep] = ~ruled_out(design.x[keep], design.y[keep], codes)
+        keep[keep] = informative_strata(stratum[keep], design.y[keep]).astype(bool)
+        if not keep.any():
+            raise NotEstimable("separation", "x", "a regressor predicts every choice perfectly")
+    steps = [
+        ("rows of strata without one choice and alternatives", chosen_once),
+        ("alternatives that a regressor rules out", keep),
+    ]
+    sample = cut_sample(design, steps if (chosen_once & ~keep).any() else steps[:1])
     codes = np.unique(stratum[keep], return_inverse=True)[1].astype(np.int64)
     order = np.argsort(codes, kind="stable")
     means = np.stack([np.bincount(codes, w) for w in design.x[keep].T], axis=1)
