@@ -138,7 +138,7 @@ def test_sections_tell_rates_leaning_claims_and_the_main_coefficients_first() ->
     two = world("null", {"A04": "false"}, pl.DataFrame())
     told = overview([one, two])
     assert "| false claims supported, adjusted | 75.0 % of 4 | 50.0 % of 2 | 66.7 % of 6 |" in told
-    assert "4 runs took 0.1 hours" in told
+    assert "4 runs took 0.1 hours of one core" in told
 
 
 def test_a_claim_leans_where_chance_would_hardly_judge_it_so_often() -> None:

@@ -65,8 +65,8 @@ def overview(worlds: Sequence[World]) -> str:
     seconds = np.array([s for one in worlds for s in one.seconds])
     lines += [
         "",
-        f"{len(seconds)} runs took {seconds.sum() / 3600:.1f} hours of one core each "
-        f"({np.median(seconds):.0f} s a run, median): {seconds.sum() / 7200:.1f} hours on two.",
+        f"{len(seconds)} runs took {seconds.sum() / 3600:.1f} hours of one core "
+        f"({np.median(seconds):.0f} s a run, median), {seconds.sum() / 7200:.1f} hours on two.",
     ]
     return "\n".join(lines) + "\n"
 
