@@ -101,4 +101,7 @@ def test_paths_follow_the_formats() -> None:
 
 
 def test_names_of_the_truth_file(config: dict[str, Any]) -> None:
-    assert truth_names(resolve_exhibits(config, {}, "demo", True)) == {"turb": "turb_z"}
+    assert truth_names(resolve_exhibits(config, {}, "demo", True)) == {
+        "turb": "turb_z",
+        "rd_int": "rdint",
+    }
