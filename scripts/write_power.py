@@ -1,14 +1,13 @@
 """Write docs/power.md from the stored verdicts of the demo's world and the demo's own verdicts."""
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
-import yaml
 
 from tertius.claims import claim_files, load_claims
 from tertius.generated import renewed_between
+from tertius.registry import read_yaml
 from tertius.worlds.power import WANTED, claim_powers
 from tertius.worlds.power_page import power_section
 from tertius.worlds.store import stored
@@ -33,9 +32,9 @@ def main(*, firms: int, alpha: float = 0.05) -> None:
         matches=pl.col("verdict") == pl.col("truth").replace_strict(WANTED)
     )
     page = ROOT / "docs" / "power.md"
-    text = renewed_between(
-        page.read_text("utf-8"), BEGIN, END, power_section(powers, explanations(), verdicts)
-    )
+    explanations = read_yaml(ROOT / "docs" / "power" / "explanations.yaml")
+    section = power_section(powers, explanations, verdicts)
+    text = renewed_between(page.read_text("utf-8"), BEGIN, END, section)
     page.write_text(text, encoding="utf-8")
     print(text)
 
@@ -43,7 +42,7 @@ def main(*, firms: int, alpha: float = 0.05) -> None:
 def planted_truths() -> dict[str, str]:
     """Truth by claim, from the demo's truth file."""
     path = ROOT / "data" / "raw" / "demo" / "truth.yaml"
-    claims = yaml.safe_load(path.read_text("utf-8"))["claims"]
+    claims = read_yaml(path)["claims"]
     return {claim: str(told["truth"]) for claim, told in claims.items()}
 
 
@@ -53,12 +52,6 @@ def own_verdicts() -> pl.DataFrame:
     if not path.is_file():
         raise SystemExit(f"no {path.relative_to(ROOT)}: run the demo first, make")
     return pl.read_csv(path, infer_schema_length=None).select("claim_id", "verdict")
-
-
-def explanations() -> Mapping[str, str]:
-    """Why a claim is missed or weak, by claim."""
-    path = ROOT / "docs" / "power" / "explanations.yaml"
-    return dict(yaml.safe_load(path.read_text("utf-8")) or {})
 
 
 if __name__ == "__main__":

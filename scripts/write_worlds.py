@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
-import yaml
 
 from tertius.claims import claim_files, load_claims
 from tertius.exhibits.config import main_terms, resolve_exhibits
@@ -59,7 +58,7 @@ def main(*, firms: int, alpha: float = 0.05) -> None:
     if not worlds:
         raise SystemExit("no seed is stored yet: make worlds")
     exhibits = resolve_exhibits(read_yaml(ROOT / "config" / "exhibits.yaml"), None, "demo", True)
-    terms, why = main_terms(exhibits), explanations()
+    terms, why = main_terms(exhibits), read_yaml(FOLDER / "explanations.yaml")
     sections = [overview(worlds), *(world_section(one, terms, why) for one in worlds)]
     page = ROOT / "docs" / "worlds.md"
     text = "\n" + "\n".join(sections)
@@ -84,12 +83,6 @@ def sized_powers(
     return claim_powers(verdicts, truths, shapes, alpha).with_columns(
         firms_for_80=pl.when(pl.col("truth").is_in(FOUND)).then(needed)
     )
-
-
-def explanations() -> Mapping[str, str]:
-    """Why a false claim leans to one side, by claim."""
-    path = FOLDER / "explanations.yaml"
-    return dict(yaml.safe_load(path.read_text("utf-8")) or {}) if path.is_file() else {}
 
 
 if __name__ == "__main__":

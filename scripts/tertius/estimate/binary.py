@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import expit, log_expit, logsumexp
@@ -10,12 +12,14 @@ from scipy.special import expit, log_expit, logsumexp
 from tertius.arrays import FloatArray, IntArray
 from tertius.estimate.columns import NotEstimable
 
+State = TypeVar("State")
+
 TOLERANCE = 1e-10
 MAX_ITERATIONS = 100
 MAX_HALVINGS = 40
 SUFFICIENT = 0.1
-"""Share of the rise promised by the slope that a step must bring (Armijo 1966): without it a step
-may end where the likelihood is flat."""
+"""Share of the rise promised by the slope that a step must bring: without it a step may end where
+the likelihood is flat."""
 LARGEST_INDEX = 30.0
 """Beyond this |x'b| a probability is 0 or 1 to 13 digits: the sign of separated outcomes."""
 
@@ -67,13 +71,21 @@ def binary_regression(
     scale = column_scale(x)
     z = x / scale
     beta = np.zeros(x.shape[1]) if start is None else start * scale
-    level = _parts(z @ beta + shift, y, w, link)
+
+    def evaluate(at: FloatArray) -> tuple[float, _Parts]:
+        found = _parts(z @ at + shift, y, w, link)
+        return found.total, found
+
+    _, level = evaluate(beta)
     iterations = 0
     for _ in range(MAX_ITERATIONS):
         iterations += 1
         hessian = (z * level.curvature[:, None]).T @ z
-        step = solve_positive(hessian, z.T @ level.slope)
-        beta, level = _climb(beta, step, level, z, y, w, shift, link)
+        gradient = z.T @ level.slope
+        step = solve_positive(hessian, gradient)
+        moved = uphill(evaluate, beta, step, level.total, float(gradient @ step))
+        if moved is not None:
+            beta, _, level = moved
         if np.abs(step).max() < TOLERANCE:
             break
         _refuse_separation(z @ beta, w)
@@ -110,25 +122,31 @@ def _parts(index: FloatArray, y: FloatArray, w: FloatArray, link: str) -> _Parts
     return _Parts(total, slope, w * rate * hazard, p)
 
 
-def _climb(
+def uphill(
+    evaluate: Callable[[FloatArray], tuple[float, State]],
     beta: FloatArray,
     step: FloatArray,
-    level: _Parts,
-    z: FloatArray,
-    y: FloatArray,
-    w: FloatArray,
-    shift: FloatArray,
-    link: str,
-) -> tuple[FloatArray, _Parts]:
-    """Halve the step until the likelihood rises by enough of what its slope promises."""
-    slack = 1e-12 * max(abs(level.total), 1.0)
-    promised = SUFFICIENT * float((z.T @ level.slope) @ step)
+    total: float,
+    slope: float,
+) -> tuple[FloatArray, float, State] | None:
+    """Halve a step until the likelihood rises by enough of what its slope promises (Armijo 1966).
+
+    Args:
+        evaluate: log-likelihood at coefficients, and what else is known there.
+        beta: coefficients. step: of their shape.
+        total: log-likelihood at beta. slope: gradient times step.
+
+    Returns:
+        Coefficients, log-likelihood and state after the step; None where no step is long enough.
+    """
+    slack = 1e-12 * max(abs(total), 1.0)
     for halving in range(MAX_HALVINGS):
-        trial = beta + step * 0.5**halving
-        reached = _parts(z @ trial + shift, y, w, link)
-        if reached.total >= level.total + promised * 0.5**halving - slack:
-            return trial, reached
-    return beta, level
+        share = 0.5**halving
+        trial = beta + step * share
+        reached, state = evaluate(trial)
+        if reached >= total + SUFFICIENT * slope * share - slack:
+            return trial, reached, state
+    return None
 
 
 def _refuse_separation(index: FloatArray, w: FloatArray) -> None:
@@ -209,20 +227,20 @@ def multinomial_regression(
     z, k, j = x / scale, x.shape[1], n_outcomes - 1
     chosen = (outcome[:, None] == np.arange(1, n_outcomes)).astype(np.float64)
     beta = np.zeros((k, j))
-    total, p = _multinomial(z @ beta, chosen, w)
+
+    def evaluate(at: FloatArray) -> tuple[float, FloatArray]:
+        return _multinomial(z @ at, chosen, w)
+
+    total, p = evaluate(beta)
     iterations = 0
     for _ in range(MAX_ITERATIONS):
         iterations += 1
         hessian = _multinomial_hessian(z, p, w)
         gradient = (z.T @ (w[:, None] * (chosen - p))).ravel(order="F")
         step = solve_positive(hessian, gradient).reshape((k, j), order="F")
-        promised = SUFFICIENT * float(gradient @ step.ravel(order="F"))
-        for halving in range(MAX_HALVINGS):
-            trial = beta + step * 0.5**halving
-            reached, p_trial = _multinomial(z @ trial, chosen, w)
-            if reached >= total + promised * 0.5**halving - 1e-12 * max(abs(total), 1.0):
-                beta, total, p = trial, reached, p_trial
-                break
+        moved = uphill(evaluate, beta, step, total, float(gradient @ step.ravel(order="F")))
+        if moved is not None:
+            beta, total, p = moved
         if np.abs(step).max() < TOLERANCE:
             break
     else:

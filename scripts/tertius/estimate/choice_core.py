@@ -9,14 +9,13 @@ import numpy as np
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.binary import (
-    MAX_HALVINGS,
     MAX_ITERATIONS,
-    SUFFICIENT,
     TOLERANCE,
     BinaryFit,
     binary_regression,
     column_scale,
     inverse_positive,
+    uphill,
 )
 from tertius.estimate.columns import NotEstimable
 
@@ -101,20 +100,20 @@ def conditional_logit(
     z = centred / scale
     shift = np.zeros(len(chosen)) if offset is None else offset
     beta = np.zeros(x.shape[1])
-    total, p = _conditional(z @ beta + shift, chosen, starts, sizes)
+
+    def evaluate(at: FloatArray) -> tuple[float, FloatArray]:
+        return _conditional(z @ at + shift, chosen, starts, sizes)
+
+    total, p = evaluate(beta)
     iterations = 0
     for _ in range(MAX_ITERATIONS):
         iterations += 1
         gradient = z.T @ (chosen - p)
         step = inverse_positive(_conditional_hessian(z, p, starts)) @ gradient
-        step *= min(1.0, LARGEST_CHANGE / max(float(np.abs(z @ step).max()), LARGEST_CHANGE))
-        promised = SUFFICIENT * float(gradient @ step)
-        for halving in range(MAX_HALVINGS):
-            trial = beta + step * 0.5**halving
-            reached, p_trial = _conditional(z @ trial + shift, chosen, starts, sizes)
-            if reached >= total + promised * 0.5**halving - 1e-12 * max(abs(total), 1.0):
-                beta, total, p = trial, reached, p_trial
-                break
+        step *= LARGEST_CHANGE / max(float(np.abs(z @ step).max()), LARGEST_CHANGE)
+        moved = uphill(evaluate, beta, step, total, float(gradient @ step))
+        if moved is not None:
+            beta, total, p = moved
         if np.abs(step).max() < TOLERANCE:
             break
         if total > -1e-8:

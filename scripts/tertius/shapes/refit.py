@@ -13,6 +13,7 @@ from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.columns import OK, Base, NotEstimable, stack_regressors
 from tertius.estimate.fe_ols import absorbed_ols
 from tertius.estimate.fe_poisson import (
+    PoissonFit,
     absorbed_poisson,
     cluster_scores,
     separated_rows,
@@ -242,15 +243,22 @@ def fit_part(rows: Rows) -> Refit:
     Raises:
         NotEstimable: as `fit_rows`.
     """
-    if rows.is_count and suspicious(absorbed_poisson(rows.x, rows.y, rows.layout), rows.y):
+    if not rows.is_count:
+        return fit_rows(rows)
+    poisson = absorbed_poisson(rows.x, rows.y, rows.layout)
+    if suspicious(poisson, rows.y):
         separated = separated_rows(rows.x, rows.y, rows.layout)
         if separated.any():
             return fit_part(rows.take(~separated))
-    return fit_rows(rows)
+    return fit_rows(rows, poisson)
 
 
-def fit_rows(rows: Rows) -> Refit:
+def fit_rows(rows: Rows, poisson: PoissonFit | None = None) -> Refit:
     """Fixed-effects OLS or Poisson of the rows, with clustered covariance.
+
+    Args:
+        rows: what to fit.
+        poisson: the maximum of counts, where it is known.
 
     Raises:
         NotEstimable: nothing varies, every column is collinear, fewer than two clusters, or the
@@ -270,7 +278,7 @@ def fit_rows(rows: Rows) -> Refit:
         {},
     )
     if rows.is_count:
-        poisson = absorbed_poisson(rows.x, rows.y, effects)
+        poisson = poisson or absorbed_poisson(rows.x, rows.y, effects)
         if not poisson.converged:
             raise NotEstimable("no_maximum", "rows", "the likelihood has no maximum in reach")
         kept, fitted = poisson.kept, poisson.mu
