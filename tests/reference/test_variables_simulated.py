@@ -9,6 +9,8 @@ import pytest
 
 from tertius import measures, ties
 from tertius.panel import activity, attach_leads, risk_set
+from tertius.simulate.further import SCALED_AS
+from tertius.simulate.scales import SCALES
 from tertius.simulate.settings import RecordFaults, settings_for
 from tertius.simulate.world import simulate_world
 from tertius.tables import SCHEMAS
@@ -26,6 +28,14 @@ ENTRIES = {
     "ln_assets": {"function": "environment.log_item", "params": {"item": "assets"}},
     "rdint": {"function": "environment.research_intensity"},
     "pat": {"function": "outcomes.patents"},
+    "culture_dist": {"function": "international.cultural_distance"},
+    "edens": {"measure": "ego_density"},
+    "tstr": {"function": "relations.tie_strength"},
+    "geodist": {"function": "proximity.geographic_distance"},
+    "pdiv": {
+        "function": "portfolio.composite_diversity",
+        "params": {"by": ["type", "ind4", "country"]},
+    },
 }
 
 
@@ -96,6 +106,7 @@ def _other_tables(raw: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         "organisations": register,
         "firm_years": accounts,
         "industry_years": raw["industry_years"].rename({"industry": "ind4"}),
+        "cultures": raw["cultures"],
     }
     return {name: _typed(frame, name) for name, frame in tables.items()}
 
@@ -163,3 +174,22 @@ def test_variables_equal_the_planted_regressors(world, derived, planted, variabl
     defined = both.drop_nulls()
     assert defined.height > 300
     assert (defined["ours"] - defined["theirs"]).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("variable", ["culture_dist", "edens", "tstr", "geodist", "pdiv"])
+def test_variables_of_the_further_terms_are_planted_on_the_scale_that_the_truth_tells(
+    world, derived, variable
+):
+    """The term in the index is weight (x - centre) / scale, x the variable as measured."""
+    name = SCALED_AS.get(variable, variable)
+    centre, scale = SCALES[name]
+    theirs = world.panel.select(
+        "year", pl.col(f"further_{name}") * scale + centre, org_id="name"
+    ).rename({f"further_{name}": "theirs"})
+    ours = derived.filter(pl.col(f"{variable}_status") == "ok").select(
+        "org_id", "year", ours=variable
+    )
+    both = ours.join(theirs, on=["org_id", "year"])
+    assert both.height > 300
+    # The simulator rounds the radius of the earth.
+    assert (both["ours"] - both["theirs"]).abs().max() < 1e-5

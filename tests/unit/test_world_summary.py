@@ -127,13 +127,16 @@ def test_sections_tell_rates_leaning_claims_and_the_main_coefficients_first() ->
          {**row, "term": "sh", "covered": 0.95, "in_band": True}]
     )  # fmt: skip
     one = world("demo", {"A04": "true", "A05": "false", "B02": "false"}, covered)
-    text = world_section(one, ["sh"], {"B02": "by definition"})
+    why = {"claims": {"B02": "by definition"}, "terms": {"age": "of one firm"}}
+    text = world_section(one, ["sh"], why)
     assert "World demo, 2,000 firms, 2 seeds" in text
     assert "| false claims supported, adjusted | 4 | 75.0 % | 19.4 % to 99.4 % |" in text
     assert "| B02 | 2 | 0 | 2 | by definition |" in text
     assert "1 of 1 main coefficients, 0 of 1 other coefficients" in text
     assert text.index("`sh`") < text.index("`age`")
     assert "**0.80**" in text
+    assert "| coefficient | `age` | of one firm |" in text
+    assert text.index("| coefficient | `age` |") < text.index("| coefficient | `sh` |  |")
     assert "rejects the plants at 5 % in 1 of 2 seeds" in text
     two = world("null", {"A04": "false"}, pl.DataFrame())
     told = overview([one, two])

@@ -224,7 +224,7 @@ def cultural_distances(countries: list[str]) -> Floats:
     """Kogut-Singh distances of the countries in order of their codes, with variances over them."""
     scores = dict(catalogue.CULTURES)
     known = np.array([scores[c] for c in sorted(set(countries))], dtype=np.float64)
-    spread = np.array([s for _, s in catalogue.CULTURES], dtype=np.float64).var(axis=0, ddof=1)
+    spread = np.array([s for _, s in catalogue.CULTURES], dtype=np.float64).var(axis=0)
     return np.asarray((((known[:, None] - known[None, :]) ** 2) / spread).mean(axis=2))
 
 

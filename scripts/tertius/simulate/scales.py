@@ -40,7 +40,7 @@ SCALES: Mapping[str, tuple[float, float]] = {
     "sites": (0.6, 0.8),
     "hubspoke": (0.7, 0.3),
     "inst_dist": (0.6, 0.35),
-    "culture": (0.25, 0.6),
+    "culture": (0.3125, 0.75),
     "newtie_in": (0.4, 0.9),
 }
 """Centre and scale of the variables, near their means and standard deviations on the demo."""

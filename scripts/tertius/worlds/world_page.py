@@ -14,6 +14,8 @@ from tertius.worlds.power import FOUND
 from tertius.worlds.power_page import POWERED
 from tertius.worlds.summary import BAND, Rates, Share
 
+BIASED = 3.0
+"""Standard errors beyond which a bias is told."""
 WORDS: Mapping[str, str] = {
     "found": "true claims supported",
     "reversed": "opposite claims contradicted",
@@ -75,13 +77,13 @@ def _of(share: Share) -> str:
     return f"{_percent(share.rate)} of {share.trials:,}" if share.trials else ""
 
 
-def world_section(world: World, main: Collection[str], explanations: Mapping[str, str]) -> str:
+def world_section(world: World, main: Collection[str], why: Mapping[str, Mapping[str, str]]) -> str:
     """Rates, leaning claims, power, coverage and bias of one world as markdown.
 
     Args:
         world: what is told.
         main: terms of the main coefficients; they stand first.
-        explanations: why a false claim leans to one side, by claim.
+        why: `claims`, why a false claim leans to one side, and `terms`, why a coefficient is off.
     """
     lines = [f"## World {world.name}, {world.firms:,} firms, {world.rates.seeds} seeds", ""]
     lines += ["| | of | share | 95 % interval |", "| --- | --- | --- | --- |"]
@@ -94,9 +96,10 @@ def world_section(world: World, main: Collection[str], explanations: Mapping[str
                 f"{_percent(low)} to {_percent(high)} |"
             )
     lines += ["", f"Verdicts of not testable: {world.rates.untested}.", ""]
-    lines += _leaning(world.leaning, explanations)
+    lines += _leaning(world.leaning, why["claims"])
     lines += _power(world.powers, world.name, world.firms)
     lines += _coverage(world.covered, world.planted, main)
+    lines += _off(world.covered, why["terms"])
     return "\n".join(lines) + "\n"
 
 
@@ -157,6 +160,22 @@ def _coverage(covered: pl.DataFrame, planted: pl.DataFrame, main: Collection[str
         f"|{' --- |' * 8}",
         *(_line(row, words) for words, t in parts.items() for row in t.iter_rows(named=True)),
     ]
+
+
+def _off(covered: pl.DataFrame, reasons: Mapping[str, str]) -> list[str]:
+    """Coefficients and turning points that are off, each with a reason."""
+    if covered.is_empty():
+        return []
+    biased = pl.col("bias").abs() > BIASED * pl.col("bias_se")
+    rows = covered.filter(~pl.col("in_band") | biased)
+    if rows.is_empty():
+        return ["", f"No bias is larger than {BIASED:g} of its standard errors."]
+    told = [
+        f"| {quantity} | `{term}` | {reasons.get(term, '')} |"
+        for quantity, term in rows.select("quantity", "term").iter_rows()
+    ]
+    head = f"Outside the band, or biased by more than {BIASED:g} standard errors of the bias:"
+    return ["", head, "", "| quantity | term | why |", "| --- | --- | --- |", *told]
 
 
 def _line(row: Mapping[str, Any], words: str) -> str:
