@@ -2,7 +2,6 @@
 PY      ?= python3
 STUDY   ?= demo
 CLAIM   ?= A04
-SEEDS   ?= 40
 RAW     ?=
 CORES   ?= all
 VENV    := .venv
@@ -90,15 +89,18 @@ demo-data: setup      ## simulate the demo study's raw files anew
 	$(BIN)/python scripts/simulate_world.py
 	PYTHONPATH=scripts $(BIN)/python -m tertius.sources.registry_hash config/sources.yaml data/raw
 
+power: SEEDS ?= 20
 power: setup          ## power of every claim's test at the demo's size; writes docs/power (a seed a few minutes; goes on): [SEEDS=20]
 	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1100 --seeds $(SEEDS) --draws 499 --folder docs/power
 	$(BIN)/python scripts/write_power.py
 
+worlds: SEEDS ?= 40
 worlds: setup         ## judge seeds of all worlds of 2,000 firms; writes docs/worlds (goes on where it stopped): [SEEDS=40]
 	$(BIN)/python scripts/run_worlds.py --firms 2000 --seeds $(SEEDS) --folder docs/worlds
 	$(BIN)/python scripts/write_worlds.py
 
-faults: setup         ## verdicts of the demo's world with faults in its records; writes docs/faults (goes on): [SEEDS=10]
+faults: SEEDS ?= 10
+faults: setup         ## verdicts of the demo's world with faults in its records; writes docs/faults (a seed about 25 minutes; goes on): [SEEDS=10]
 	$(BIN)/python scripts/run_worlds.py --worlds demo --firms 1100 --seeds $(SEEDS) --folder docs/faults --faults all
 	$(BIN)/python scripts/write_faults.py
 

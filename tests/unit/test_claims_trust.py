@@ -13,7 +13,7 @@ POWER = pl.DataFrame(
 )  # fmt: skip
 FAULTS = pl.DataFrame(
     {"claim_id": ["A04", "A04", "A11"], "fault": ["name_splits", "missing_ties", "name_splits"],
-     "tolerance": [10, 0, None], "highest": [20, 20, 20]}
+     "tolerance": [10, 0, None], "highest": [20, 20, 20], "worlds": [3, 3, 0]}
 )  # fmt: skip
 
 
@@ -21,9 +21,13 @@ def test_records_join_power_and_faults_by_claim() -> None:
     found = trust_records(POWER, FAULTS)
     assert list(found) == ["A01", "A04", "A11"]
     assert found["A04"]["power"] == {"power": 0.96, "basis": "simulated", "seeds": 24}
-    assert found["A04"]["fault_tolerance"] == {"name_splits": 10, "missing_ties": 0}
+    assert found["A04"]["fault_tolerance"] == {
+        "worlds": 3,
+        "percent": {"name_splits": 10, "missing_ties": 0},
+    }
     assert found["A01"]["fault_tolerance"] is None
-    assert found["A11"] == {"power": None, "fault_tolerance": {"name_splits": None}}
+    undecided = {"worlds": 0, "percent": {"name_splits": None}}
+    assert found["A11"] == {"power": None, "fault_tolerance": undecided}
     assert trust_records(None, None) == {}
 
 
@@ -31,7 +35,7 @@ def test_the_report_tells_what_the_card_holds_and_no_more() -> None:
     card = {**trust_records(POWER, FAULTS)["A04"], "multiverse": None}
     assert trust_lines(card) == (
         ("Power", "96.0\u00a0% (simulated, 24 worlds)"),
-        ("Survives", "name splits 10 %, missing ties 0 %"),
+        ("Survives", "name splits 10 %, missing ties 0 % (3 worlds)"),
     )
     undecided = trust_records(POWER, FAULTS)["A11"]
     assert trust_lines(undecided) == (("Survives", "no world decides it"),)

@@ -14,11 +14,12 @@ def trust_records(
 
     Args:
         power: claim_id, power, basis, seeds (`tertius.worlds.power`), or None.
-        tolerance: claim_id, fault, tolerance, highest (`tertius.worlds.attenuation`), or None.
+        tolerance: claim_id, fault, tolerance, worlds (`tertius.worlds.attenuation`), or None.
 
     Returns:
-        claim -> `power` {power, basis, seeds} and `fault_tolerance` {fault -> percent; None where
-        no world decides the claim}; either is None where nothing is stored.
+        claim -> `power` {power, basis, seeds} and `fault_tolerance` {worlds: those that decide the
+        claim, percent: {fault -> percent, None where no world decides it}}; either is None where
+        nothing is stored.
     """
     powers = {
         row.pop("claim_id"): row
@@ -28,10 +29,12 @@ def trust_records(
             else power.select("claim_id", "power", "basis", "seeds").iter_rows(named=True)
         )
     }
-    faults: dict[str, dict[str, int | None]] = {}
+    faults: dict[str, dict[str, Any]] = {}
     if tolerance is not None:
-        for claim, fault, percent in tolerance.select("claim_id", "fault", "tolerance").iter_rows():
-            faults.setdefault(claim, {})[fault] = percent
+        columns = ("claim_id", "fault", "tolerance", "worlds")
+        for claim, fault, percent, worlds in tolerance.select(columns).iter_rows():
+            told = faults.setdefault(claim, {"worlds": worlds, "percent": {}})
+            told["percent"][fault] = percent
     return {
         claim: {"power": powers.get(claim), "fault_tolerance": faults.get(claim)}
         for claim in sorted(powers.keys() | faults.keys())

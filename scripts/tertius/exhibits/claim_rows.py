@@ -71,8 +71,10 @@ def trust_lines(card: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         text = f"{share(power['power'])} ({power['basis']}, {power['seeds']} worlds)"
         lines.append(("Power", text))
     if faults := card.get("fault_tolerance"):
-        kept = [f"{f.replace('_', ' ')} {p} %" for f, p in faults.items() if p is not None]
-        lines.append(("Survives", ", ".join(kept) or "no world decides it"))
+        rates = faults["percent"].items()
+        kept = ", ".join(f"{f.replace('_', ' ')} {p} %" for f, p in rates if p is not None)
+        text = f"{kept} ({faults['worlds']} worlds)" if kept else "no world decides it"
+        lines.append(("Survives", text))
     return tuple(lines)
 
 

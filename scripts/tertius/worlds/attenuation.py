@@ -83,6 +83,23 @@ def ratio_of_means(over: FloatArray, under: FloatArray) -> tuple[float, float]:
     return ratio, float(np.std(over - ratio * under, ddof=1) / math.sqrt(n) / abs(under.mean()))
 
 
+def pooled(table: pl.DataFrame) -> pl.DataFrame:
+    """Share of all decided verdicts that stay, over claims and worlds.
+
+    Args:
+        table: of `attenuations`.
+
+    Returns:
+        fault, percent, decided (verdicts), kept (share of them); faults and rates as given.
+    """
+    stay = (pl.col("kept").fill_nan(0.0) * pl.col("decided")).sum() / pl.col("decided").sum()
+    return (
+        table.group_by("fault", "percent", maintain_order=True)
+        .agg(stay.alias("kept"), pl.col("decided").sum())
+        .select("fault", "percent", "decided", "kept")
+    )
+
+
 def tolerances(table: pl.DataFrame) -> pl.DataFrame:
     """The highest rate of each fault that a claim's verdict survives.
 
@@ -92,7 +109,7 @@ def tolerances(table: pl.DataFrame) -> pl.DataFrame:
     Returns:
         claim_id, fault, tolerance (percent): the last rate up to which at least `ENOUGH` of the
         decided worlds keep their verdict, 0 where the lowest rate is too much, null where no world
-        decides the claim; `highest` is the highest rate tried.
+        decides the claim; `highest` is the highest rate tried, `worlds` those that decide.
     """
     rows = []
     groups = table.partition_by("claim_id", "fault", as_dict=True, maintain_order=True)
@@ -104,7 +121,7 @@ def tolerances(table: pl.DataFrame) -> pl.DataFrame:
             if tolerance is None or not kept >= ENOUGH:
                 break
             tolerance = percent
-        rows.append((claim, fault, tolerance, part["percent"].max()))
-    names = ("claim_id", "fault", "tolerance", "highest")
-    kinds = (pl.String, pl.String, pl.Int64, pl.Int64)
+        rows.append((claim, fault, tolerance, part["percent"].max(), part["decided"].max()))
+    names = ("claim_id", "fault", "tolerance", "highest", "worlds")
+    kinds = (pl.String, pl.String, pl.Int64, pl.Int64, pl.Int64)
     return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from tertius.worlds.attenuation import ENOUGH
+from tertius.worlds.attenuation import ENOUGH, pooled
 
 WORDS: Mapping[str, str] = {
     "name_splits": "name splits",
@@ -33,11 +33,21 @@ def fault_section(
     """
     faults = list(dict.fromkeys(table["fault"]))
     percents = sorted(set(table["percent"]))
-    found = {(c, f): t for c, f, t, _ in tolerances.iter_rows()}
+    numbers = table["seeds"].to_list()
+    seeds = sorted({min(numbers), max(numbers)})
+    found = {
+        (c, f): t for c, f, t in tolerances.select("claim_id", "fault", "tolerance").iter_rows()
+    }
     lines = [
-        f"{min(table['seeds'])} to {max(table['seeds'])} seeds; rates "
-        f"{', '.join(f'{p} %' for p in percents)}. A cell is the highest of these rates at which "
-        f"at least {ENOUGH:.0%} of the worlds that decide the claim keep its verdict, and in "
+        f"{' to '.join(map(str, seeds))} seeds. Of all verdicts that support or contradict a claim "
+        "without the fault, so many are the same with it:",
+        "",
+        f"| fault | {' | '.join(f'{p} %' for p in percents)} |",
+        f"|{' --- |' * (len(percents) + 1)}",
+        *_pooled_lines(pooled(table)),
+        "",
+        "For the claims on what the demo plants by name a cell is the highest of these rates at "
+        f"which at least {ENOUGH:.0%} of the worlds that decide the claim keep its verdict, and in "
         "brackets what remains of the estimate at the highest rate.",
         "",
         f"| claim | truth | {' | '.join(WORDS[f] for f in faults)} |",
@@ -56,12 +66,14 @@ def fault_section(
     return "\n" + "\n".join([figure, "", *lines]) + "\n"
 
 
+def _pooled_lines(shares: pl.DataFrame) -> list[str]:
+    """One line a fault of `pooled`, its rates ascending."""
+    cells: dict[str, list[str]] = {}
+    for fault, _, decided, kept in shares.sort("percent", maintain_order=True).iter_rows():
+        cells.setdefault(WORDS[fault], []).append(f"{100 * kept:.0f} % of {decided}")
+    return [f"| {words} | {' | '.join(told)} |" for words, told in cells.items()]
+
+
 def _cell(tolerance: int | None, slope: float | None) -> str:
     words = "not decided" if tolerance is None else f"{tolerance} %" if tolerance else "none"
     return words if slope is None else f"{words} ({slope:.2f})"
-
-
-def survived(tolerances: pl.DataFrame, claim: str) -> dict[str, int | None]:
-    """Fault -> highest rate that a claim's verdict survives, in percent."""
-    own = tolerances.filter(pl.col("claim_id") == claim)
-    return dict(own.select("fault", "tolerance").iter_rows())

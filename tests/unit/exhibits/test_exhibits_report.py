@@ -100,7 +100,8 @@ def page(world: Any) -> str:
 
     cards = results / "verdicts" / "cards.json"
     told = {"power": {"power": 0.93, "basis": "simulated", "seeds": 24}, "multiverse": None}
-    cards.write_text(json.dumps({"A04": {**told, "fault_tolerance": {"name_splits": 10}}}))
+    survived = {"worlds": 3, "percent": {"name_splits": 10}}
+    cards.write_text(json.dumps({"A04": {**told, "fault_tolerance": survived}}))
 
     def write(path: Path) -> str:
         script("write_report").main(
@@ -158,7 +159,7 @@ def test_a_card_tells_power_and_faults(page: str) -> None:
     row = page[page.index('<tr id="A04"') :]
     row = row[: row.index("</tr>")]
     assert "<dt>Power</dt><dd>93.0\u00a0% (simulated, 24 worlds)</dd>" in row
-    assert "<dt>Survives</dt><dd>name splits 10 %</dd>" in row
+    assert "<dt>Survives</dt><dd>name splits 10 % (3 worlds)</dd>" in row
     assert page.count("<dt>Survives</dt>") == 1
 
 
