@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -277,6 +278,22 @@ def test_no_false_separation() -> None:
     for seed in range(20, 30):
         data = simulate(seed, counts=True)
         assert "rows separated by a regressor" not in fit(data, "fe_poisson").dropped
+
+
+def test_a_regressor_of_few_rows_does_not_lead_where_the_likelihood_is_flat() -> None:
+    """Full Newton steps overshoot here; cut from a simulated world, with rounded values."""
+    path = Path(__file__).parents[1] / "data" / "estimate" / "rare_dummy.csv"
+    data = pd.read_csv(path)
+    data["org_id"] = [f"f{code:03d}" for code in data.pop("firm")]
+    terms = ["holes", "size_holes", "rare"]
+    estimate = fit(data, "fe_poisson", terms=terms)
+    firm = pd.get_dummies(data["org_id"]).to_numpy(float)
+    year = pd.get_dummies(data["year"]).to_numpy(float)[:, 1:]
+    x = np.hstack([data[terms].to_numpy(), firm, year])
+    other = sm.GLM(data["pat"].to_numpy(), x, family=sm.families.Poisson()).fit(
+        tol=1e-14, tol_criterion="params"
+    )
+    assert estimate.coefficients == pytest.approx(other.params[:3], rel=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

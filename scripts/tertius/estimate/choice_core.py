@@ -9,6 +9,7 @@ import numpy as np
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
 from tertius.estimate.binary import (
+    LARGEST_CHANGE,
     MAX_ITERATIONS,
     TOLERANCE,
     BinaryFit,
@@ -18,10 +19,6 @@ from tertius.estimate.binary import (
     uphill,
 )
 from tertius.estimate.columns import NotEstimable
-
-LARGEST_CHANGE = 5.0
-"""No step moves an alternative's index by more: where a regressor varies in few strata, the others
-would carry it to where its choices are certain and its curvature is lost."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ import scipy.linalg as sl
 from scipy.special import gammaln, xlogy
 
 from tertius.arrays import BoolArray, FloatArray, IntArray
+from tertius.estimate.binary import LARGEST_CHANGE, uphill
 from tertius.estimate.columns import NotEstimable
 from tertius.estimate.design import Design
 from tertius.estimate.overdispersion import overdispersion_test
@@ -95,7 +96,12 @@ def absorbed_poisson(x: FloatArray, y: FloatArray, effects: Effects) -> PoissonF
     scaled = scaled / scale
     totals = effects.group_sums(y)
     beta = np.zeros(len(kept) + max(effects.n_years - 1, 0))
-    state = _evaluate(beta, scaled, y, totals, effects)
+
+    def evaluate(at: FloatArray) -> tuple[float, _State]:
+        reached = _evaluate(at, scaled, y, totals, effects)
+        return reached.log_likelihood, reached
+
+    _, state = evaluate(beta)
     converged, iteration, hessian = False, 0, np.eye(len(beta))
     while iteration < MAX_ITERATIONS and not converged:
         iteration += 1
@@ -103,11 +109,14 @@ def absorbed_poisson(x: FloatArray, y: FloatArray, effects: Effects) -> PoissonF
         step = _newton_step(hessian, gradient)
         if step is None:
             break
-        beta, state, moved = _line_search(beta, step, state, scaled, y, totals, effects)
-        converged = moved and float(np.abs(step).max()) < TOLERANCE
-        if not moved:
+        change = float(np.abs(_index(step, scaled, effects)).max())
+        step *= LARGEST_CHANGE / max(change, LARGEST_CHANGE)
+        moved = uphill(evaluate, beta, step, state.log_likelihood, float(gradient @ step))
+        if moved is None:
             converged = float(gradient @ step) < TOLERANCE
             break
+        beta, _, state = moved
+        converged = float(np.abs(step).max()) < TOLERANCE
     _, hessian = _derivatives(scaled, y, state.mu, totals, effects)
     bread = np.asarray(np.linalg.pinv(hessian, hermitian=True), dtype=np.float64)
     return PoissonFit(beta, bread, scaled, scale, state.mu, kept, collinear, iteration, converged)
@@ -170,14 +179,20 @@ def _damped(
     return moved, reached
 
 
+def _index(beta: FloatArray, x: FloatArray, effects: Effects) -> FloatArray:
+    """(n,) index of slopes and year shifts, without the level of the group."""
+    k = x.shape[1]
+    eta: FloatArray = x @ beta[:k]
+    if effects.year is not None:
+        eta += np.r_[0.0, beta[k:]][effects.year]
+    return eta
+
+
 def _evaluate(
     beta: FloatArray, x: FloatArray, y: FloatArray, totals: FloatArray, effects: Effects
 ) -> _State:
     """Fitted means and concentrated log-likelihood (constants in y left out)."""
-    k = x.shape[1]
-    eta = x @ beta[:k]
-    if effects.year is not None:
-        eta += np.r_[0.0, beta[k:]][effects.year]
+    eta = _index(beta, x, effects)
     # the group level is free: take its largest index out, so that exp cannot overflow
     if effects.starts is not None:
         peak = np.maximum.reduceat(eta, effects.starts)
@@ -244,25 +259,6 @@ def _newton_step(hessian: FloatArray, gradient: FloatArray) -> FloatArray | None
     except np.linalg.LinAlgError:
         step = np.asarray(np.linalg.lstsq(hessian, gradient, rcond=1e-13)[0], dtype=np.float64)
     return step if np.isfinite(step).all() else None
-
-
-def _line_search(
-    beta: FloatArray,
-    step: FloatArray,
-    state: _State,
-    x: FloatArray,
-    y: FloatArray,
-    totals: FloatArray,
-    effects: Effects,
-) -> tuple[FloatArray, _State, bool]:
-    """Halve the step until the likelihood does not fall; whether any step was taken."""
-    slack = 1e-12 * max(abs(state.log_likelihood), 1.0)
-    for halving in range(MAX_HALVINGS):
-        trial = beta + step * 0.5**halving
-        reached = _evaluate(trial, x, y, totals, effects)
-        if reached.log_likelihood >= state.log_likelihood - slack:
-            return trial, reached, True
-    return beta, state, False
 
 
 def separated_rows(x: FloatArray, y: FloatArray, effects: Absorber) -> BoolArray:
