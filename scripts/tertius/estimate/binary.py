@@ -21,8 +21,8 @@ SUFFICIENT = 0.1
 """Share of the rise promised by the slope that a step must bring: without it a step may end where
 the likelihood is flat."""
 LARGEST_CHANGE = 5.0
-"""No step moves the index of a row by more: where a regressor varies in few rows, a full step may end
-where their outcomes are certain and the curvature is lost."""
+"""No step moves the index of a row by more: where a regressor varies in few rows, a full step may
+end where their outcomes are certain and the curvature is lost."""
 LARGEST_INDEX = 30.0
 """Beyond this |x'b| a probability is 0 or 1 to 13 digits: the sign of separated outcomes."""
 
