@@ -17,8 +17,8 @@ from tertius.worlds.store import stored
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "faults"
 BEGIN, END = "<!-- faults: begin (scripts/write_faults.py) -->", "<!-- faults: end -->"
-MAIN = ("A04", "A11", "A19", "B11", "B13", "B17", "B44")
-"""Claims on the structures that the demo plants by name: one curve each."""
+MAIN = ("A04", "A11", "A19", "A25", "B11", "B17", "B44")
+"""Claims whose effects the demo plants by name: one curve each."""
 
 
 def main(*, firms: int, percents: list[int]) -> None:

@@ -46,7 +46,7 @@ def fault_section(
         f"|{' --- |' * (len(percents) + 1)}",
         *_pooled_lines(pooled(table)),
         "",
-        "For the claims on what the demo plants by name a cell is the highest of these rates at "
+        "For claims whose effects the demo plants by name a cell is the highest of these rates at "
         f"which at least {ENOUGH:.0%} of the worlds that decide the claim keep its verdict, and in "
         "brackets what remains of the estimate at the highest rate.",
         "",
