@@ -95,31 +95,47 @@ def absorbed_poisson(x: FloatArray, y: FloatArray, effects: Effects) -> PoissonF
     scale: FloatArray = np.sqrt((scaled**2).mean(axis=0))
     scaled = scaled / scale
     totals = effects.group_sums(y)
-    beta = np.zeros(len(kept) + max(effects.n_years - 1, 0))
-
-    def evaluate(at: FloatArray) -> tuple[float, _State]:
-        reached = _evaluate(at, scaled, y, totals, effects)
-        return reached.log_likelihood, reached
-
-    _, state = evaluate(beta)
-    converged, iteration, hessian = False, 0, np.eye(len(beta))
-    while iteration < MAX_ITERATIONS and not converged:
-        iteration += 1
-        gradient, hessian = _derivatives(scaled, y, state.mu, totals, effects)
-        step = _newton_step(hessian, gradient)
-        if step is None:
-            break
-        change = float(np.abs(_index(step, scaled, effects)).max())
-        step *= LARGEST_CHANGE / max(change, LARGEST_CHANGE)
-        moved = uphill(evaluate, beta, step, state.log_likelihood, float(gradient @ step))
-        if moved is None:
-            converged = float(gradient @ step) < TOLERANCE
-            break
-        beta, _, state = moved
-        converged = float(np.abs(step).max()) < TOLERANCE
+    beta, state, iteration, end = _climb(scaled, y, totals, effects, np.inf)
+    if end == "stuck":
+        beta, state, iteration, end = _climb(scaled, y, totals, effects, LARGEST_CHANGE)
     _, hessian = _derivatives(scaled, y, state.mu, totals, effects)
     bread = np.asarray(np.linalg.pinv(hessian, hermitian=True), dtype=np.float64)
-    return PoissonFit(beta, bread, scaled, scale, state.mu, kept, collinear, iteration, converged)
+    return PoissonFit(
+        beta, bread, scaled, scale, state.mu, kept, collinear, iteration, end == "converged"
+    )
+
+
+def _climb(
+    x: FloatArray, y: FloatArray, totals: FloatArray, effects: Effects, reach: float
+) -> tuple[FloatArray, _State, int, str]:
+    """Newton steps from zero that move no row's index by more than `reach`.
+
+    Returns:
+        Coefficients, state, iterations, and the end: converged, stuck (no step leads up, as where a
+        full step has ended on a flat part of the likelihood) or unfinished.
+    """
+
+    def evaluate(at: FloatArray) -> tuple[float, _State]:
+        reached = _evaluate(at, x, y, totals, effects)
+        return reached.log_likelihood, reached
+
+    beta = np.zeros(x.shape[1] + max(effects.n_years - 1, 0))
+    _, state = evaluate(beta)
+    for iteration in range(1, MAX_ITERATIONS + 1):
+        gradient, hessian = _derivatives(x, y, state.mu, totals, effects)
+        step = _newton_step(hessian, gradient)
+        if step is None:
+            return beta, state, iteration, "stuck"
+        if np.isfinite(reach):
+            step *= reach / max(float(np.abs(_index(step, x, effects)).max()), reach)
+        slope = float(gradient @ step)
+        moved = uphill(evaluate, beta, step, state.log_likelihood, slope)
+        if moved is None:
+            return beta, state, iteration, "converged" if slope < TOLERANCE else "stuck"
+        beta, _, state = moved
+        if float(np.abs(step).max()) < TOLERANCE:
+            return beta, state, iteration, "converged"
+    return beta, state, MAX_ITERATIONS, "unfinished"
 
 
 class Absorber(Protocol):
