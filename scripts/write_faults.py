@@ -3,13 +3,12 @@
 import argparse
 from pathlib import Path
 
-import yaml
-
 from tertius.exhibits.figures.attenuation import attenuation_plot
 from tertius.exhibits.style import figure_bytes, write_bytes
 from tertius.generated import renewed_between
 from tertius.simulate.faults import FAULTS
 from tertius.worlds.attenuation import attenuations, tolerances
+from tertius.worlds.declared import world_truths
 from tertius.worlds.fault_page import WORDS, fault_section
 from tertius.worlds.run import Run
 from tertius.worlds.store import stored
@@ -35,8 +34,7 @@ def main(*, firms: int, percents: list[int]) -> None:
     write_bytes(
         FOLDER / "attenuation.svg", figure_bytes(attenuation_plot(found, MAIN, WORDS), "svg")
     )
-    truth = yaml.safe_load((ROOT / "data" / "raw" / "demo" / "truth.yaml").read_text("utf-8"))
-    truths = {claim: str(told["truth"]) for claim, told in truth["claims"].items()}
+    truths = world_truths(ROOT, "demo", firms)
     page = ROOT / "docs" / "faults.md"
     section = fault_section(found, survived, MAIN, truths)
     page.write_text(renewed_between(page.read_text("utf-8"), BEGIN, END, section), "utf-8")

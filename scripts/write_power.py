@@ -8,6 +8,7 @@ import polars as pl
 from tertius.claims import claim_files, load_claims
 from tertius.generated import renewed_between
 from tertius.registry import read_yaml
+from tertius.worlds.declared import world_truths
 from tertius.worlds.power import WANTED, claim_powers
 from tertius.worlds.power_page import power_section
 from tertius.worlds.store import stored
@@ -25,7 +26,7 @@ def main(*, firms: int, alpha: float = 0.05) -> None:
     verdicts = stored(ROOT / "docs" / "power", f"demo-{firms}")
     if verdicts is None:
         raise SystemExit("no seed is stored yet: make power")
-    powers = claim_powers(verdicts, planted_truths(), shapes, alpha)
+    powers = claim_powers(verdicts, world_truths(ROOT, "demo", firms), shapes, alpha)
     powers = powers.with_columns(testability=pl.col("claim_id").replace_strict(testability))
     powers.write_csv(ROOT / "docs" / "power" / f"demo-{firms}.csv", float_precision=4)
     powers = powers.join(own_verdicts(), on="claim_id", how="left").with_columns(
@@ -37,13 +38,6 @@ def main(*, firms: int, alpha: float = 0.05) -> None:
     text = renewed_between(page.read_text("utf-8"), BEGIN, END, section)
     page.write_text(text, encoding="utf-8")
     print(text)
-
-
-def planted_truths() -> dict[str, str]:
-    """Truth by claim, from the demo's truth file."""
-    path = ROOT / "data" / "raw" / "demo" / "truth.yaml"
-    claims = read_yaml(path)["claims"]
-    return {claim: str(told["truth"]) for claim, told in claims.items()}
 
 
 def own_verdicts() -> pl.DataFrame:
